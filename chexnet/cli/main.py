@@ -1,0 +1,50 @@
+"""The command line. One file per group; each imports what it needs only when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from chexnet.errors import ChexnetError
+
+# A group is a module of this package with a Typer called `app`, and its name in `chexnet --help`.
+# A module whose `app` has one unnamed command is that command itself.
+GROUPS: tuple[str, ...] = ()
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From chest X-rays to predictions to the next, better model. Research use only.",
+)
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option(help="Show tracebacks of errors.")] = False,
+) -> None:
+    if debug:
+        os.environ["CHEXNET_DEBUG"] = "1"
+
+
+for _name in GROUPS:
+    app.add_typer(import_module(f"chexnet.cli.{_name}").app, name=_name)
+
+
+def main() -> None:
+    """Run `chexnet`. Exit 1 for a failure, 2 for a usage error; tracebacks with --debug."""
+    try:
+        app()
+    except ChexnetError as error:
+        if os.environ.get("CHEXNET_DEBUG"):
+            raise
+        typer.secho(f"chexnet: {error}", err=True, fg="red")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

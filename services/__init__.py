@@ -1,0 +1,1 @@
+"""One folder per process, a thin main each."""
