@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class ChexnetError(Exception):
-    """The root of this project's errors; the command line prints it as one line, exit code 1."""
+    """The root of this project's errors; the command line prints it as one line."""
+
+    exit_code = 1
 
 
 class ConfigError(ChexnetError):
@@ -41,3 +43,5 @@ class Stale(ChexnetError):
 
 class Refused(ChexnetError):
     """A rule of the platform forbids it; the message says what is missing."""
+
+    exit_code = 3  # So that a script can tell a refusal from a failure.

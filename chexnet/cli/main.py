@@ -36,14 +36,14 @@ for _name in GROUPS:
 
 
 def main() -> None:
-    """Run `chexnet`. Exit 1 for a failure, 2 for a usage error; tracebacks with --debug."""
+    """Run `chexnet`. Exit 1 for a failure, 2 for wrong usage, 3 for a refusal."""
     try:
         app()
     except ChexnetError as error:
         if os.environ.get("CHEXNET_DEBUG"):
             raise
         typer.secho(f"chexnet: {error}", err=True, fg="red")
-        sys.exit(1)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":
