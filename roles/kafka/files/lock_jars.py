@@ -21,7 +21,7 @@ def main() -> None:
     """Resolve the run-time dependencies, and write each jar's coordinates and SHA-256."""
     goals = ["dependency:list", "-DincludeScope=runtime", "-DoutputAbsoluteArtifactFilename=true"]
     maven = ["mvn", "-B", "-f", str(HERE / "pom.xml"), *goals]
-    listed = subprocess.run(maven, check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(maven, check=True, capture_output=True, text=True).stdout  # noqa: S603
     locked = {
         f"{group}:{artifact}:{version}": hashlib.sha256(Path(path).read_bytes()).hexdigest()
         for group, artifact, version, path in LINE.findall(listed)
@@ -29,7 +29,7 @@ def main() -> None:
     version = next(name.rpartition(":")[2] for name in locked if name.startswith(f"{BROKER}:"))
     jars = "".join(f"  {name}: {digest}\n" for name, digest in sorted(locked.items()))
     (HERE / "jars.lock.yml").write_text(f"{HEAD}kafka_version: {version}\nkafka_jars:\n{jars}")
-    print(f"Locked {len(locked)} jars of Kafka {version}.")  # noqa: T201
+    print(f"Locked {len(locked)} jars of Kafka {version}.")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ options:
 EXAMPLES = r"""
 - name: Fetch the broker's jars
   maven_jars:
-    jars: {"org.slf4j:slf4j-api:1.7.36": d3ef575e3e4979678dc01bf1dcce51021493b4d11fb7f1be8ad982877c16a1c0}
+    jars: "{{ kafka_jars }}"
     folder: /srv/kafka/jars
     repository: https://repo.maven.apache.org/maven2
 """

@@ -1,0 +1,73 @@
+"""Ansible module: ask the broker for what it is there for."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+DOCUMENTATION = r"""
+module: kafka_echo
+short_description: Write a record and read it back
+description: A broker that opens its port, but does not store and give back records, fails here.
+options:
+  bootstrap: {type: str, required: true, description: "host:port of a broker."}
+  topic: {type: str, default: platform.check, description: "One partition, short retention."}
+  timeout: {type: int, default: 30, description: Seconds to wait for the record.}
+"""
+EXAMPLES = r"""
+- name: Write a record and read it back
+  kafka_echo:
+    bootstrap: 127.0.0.1:9092
+"""
+RETURN = r"""
+milliseconds: {type: float, returned: success, description: From the write to the read.}
+"""
+
+
+def echo(bootstrap: str, topic: str, timeout: float) -> float | None:
+    """Return the milliseconds that a record took there and back; None if it did not come back."""
+    sent = uuid.uuid4().bytes
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, fetch_max_wait_ms=50)
+    try:
+        began = time.monotonic()
+        at = producer.send(topic, sent).get(timeout).offset
+        place = TopicPartition(topic, 0)
+        consumer.assign([place])
+        consumer.seek(place, at)
+        while time.monotonic() < began + timeout:
+            for record in consumer.poll(timeout_ms=500).get(place, []):
+                if record.value == sent:
+                    return (time.monotonic() - began) * 1000
+    finally:
+        consumer.close()
+        producer.close()
+    return None
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    options: dict[str, Any] = {
+        "bootstrap": {"type": "str", "required": True},
+        "topic": {"type": "str", "default": "platform.check"},
+        "timeout": {"type": "int", "default": 30},
+    }
+    module = AnsibleModule(argument_spec=options, supports_check_mode=False)
+    address, timeout = module.params["bootstrap"], module.params["timeout"]
+    try:
+        milliseconds = echo(address, module.params["topic"], timeout)
+    except KafkaError as error:
+        module.fail_json(msg=f"{address} must take a record. Received: {error}.")
+    if milliseconds is None:
+        rule = f"{address} must give a record back within {timeout} s."
+        module.fail_json(msg=f"{rule} Received: nothing. Look at the end of logs/kafka.log.")
+    module.exit_json(changed=False, milliseconds=round(milliseconds, 1))
+
+
+if __name__ == "__main__":
+    main()
