@@ -1,0 +1,58 @@
+"""AUROC against a hand count, scikit-learn and a published table."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from chexnet.evaluation.auroc import auroc, macro
+
+
+def test_auroc_by_hand() -> None:
+    # With: 3 1, without: 2 1. Pairs won: 3>2, 3>1, 1<2, 1=1: 1 + 1 + 0 + 1/2 of 4.
+    assert auroc(np.array([3.0, 1, 2, 1]), np.array([True, True, False, False])) == 2.5 / 4
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=60).filter(
+        lambda rows: len({present for _, present in rows}) == 2
+    )
+)
+def test_auroc_is_scikit_learns_also_with_ties(rows: list[tuple[int, bool]]) -> None:
+    scores = np.array([float(score) for score, _ in rows])
+    present = np.array([present for _, present in rows])
+    assert auroc(scores, present) == pytest.approx(roc_auc_score(present, scores), abs=1e-12)
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_without_both_sides_there_is_no_auroc(present: bool) -> None:
+    assert math.isnan(auroc(np.array([0.1, 0.2]), np.array([present, present])))
+
+
+def test_macro_leaves_out_what_does_not_exist() -> None:
+    assert macro([0.5, math.nan, 1.0]) == 0.75
+    assert math.isnan(macro([math.nan]))
+
+
+def test_the_published_table_of_a_reproduction_comes_out_to_four_decimals(shared: Path) -> None:
+    folder = shared / "reference"
+    with gzip.open(folder / "Data_Entry_2017_v2020.csv.gz", "rt") as file:
+        truth = {row[0]: set(row[1].split("|")) for row in csv.reader(file)}
+    with gzip.open(folder / "chexnet_reproduction_predictions.csv.gz", "rt") as file:
+        said = list(csv.DictReader(file))
+    assert len(said) == 22_433
+    with (folder / "chexnet_reproduction_aucs.csv").open() as file:
+        published = {row["label"]: float(row["auc"]) for row in csv.DictReader(file)}
+    assert len(published) == 14
+    for label, area in published.items():
+        scores = np.array([float(row[f"prob_{label}"]) for row in said])
+        present = np.array([label in truth[row["Image Index"]] for row in said])
+        assert auroc(scores, present) == pytest.approx(area, abs=5e-5), label
