@@ -205,6 +205,7 @@ class Experiment(Struct, frozen=True, kw_only=True):
     margin: float = 0.0  # The interval's lower end must be above it.
     confidence: float = 0.95
     min_positive: int = 10  # Per label, in patients: fewer, and the label leaves the macro.
+    min_cases: int = 100  # Per arm: fewer, and nothing is decided. See `chexnet experiment plan`.
     started_at: datetime
     started_by: str
 
