@@ -1,0 +1,26 @@
+"""A second model that is worse than demo_a: CI trains it to see that its promotion is refused.
+
+chexnet train --line b --config demo_worse --dataset dataset
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chexnet.training.recipe import Adam, Cosine, Recipe
+
+
+def recipe(quick: bool = False) -> Recipe:
+    """A few seconds: too few pixels, images and epochs to see what the findings look like."""
+    demo = Recipe(
+        seed=3,
+        model="small_cnn",
+        options={"resolution": 28, "width": 4, "blocks": 3},
+        optimizer=Adam(learning_rate=1e-3),
+        schedule=Cosine(),
+        batch_size=32,
+        epochs=2,
+        images=200,
+        keep_best="val_auroc",
+    )
+    return replace(demo, epochs=1, steps_per_epoch=2, images=64) if quick else demo

@@ -1,0 +1,165 @@
+"""One run of a training line: from a dataset's commit to a commit that holds a release."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from chexnet.data.checkout import Dataset, checkout
+from chexnet.errors import ConfigError
+from chexnet.inputs.base import Input
+from chexnet.messages import now
+from chexnet.models import card as cards
+from chexnet.models.card import Card
+from chexnet.models.export import export
+from chexnet.steps.ports import Store
+from chexnet.training import origin
+from chexnet.training.board import Board
+from chexnet.training.callbacks import Report
+from chexnet.training.loop import Trained, train
+from chexnet.training.recipe import Recipe
+from chexnet.training.scoring import Scorer, metrics, thresholds
+
+RELEASE = "/release"
+RUN = "/run.json"
+GOLDEN_IMAGES, BLENDED = 4, 8
+EXAMPLE_IMAGES = 6
+FEATURE_IMAGES = 2000  # Enough for the mean and deviation of each feature.
+
+
+class Finished(Struct, frozen=True):
+    """What a run leaves."""
+
+    repo: str
+    commit: str
+    card: Card
+    seconds: float
+
+
+def run(
+    store: Store,
+    source: Input,
+    recipe: Recipe,
+    *,
+    line: str,
+    config: str,
+    dataset: str,
+    state: Path,
+    report: Report = lambda _: None,
+) -> Finished:
+    """Train, export and commit to the line's repo.
+
+    Args:
+        store: where `dataset` is and `models-<line>` will be.
+        source: the pipeline's input.
+        recipe: how to train.
+        line: the training line; lower case letters and digits.
+        config: the recipe's name, for the record.
+        dataset: repo@commit, or a repo whose newest commit it is.
+        state: the site's folder: TensorBoard reads `runs` there, datasets are kept in `datasets`.
+        report: called as the training goes on.
+
+    Raises:
+        ConfigError: the dataset isn't of this input, or recipe and dataset don't fit together.
+        NotFound: there is no such dataset.
+    """
+    if not re.fullmatch(r"[a-z0-9]+", line):
+        rule = "A line must be lower case letters and digits, such as a or b."
+        raise ConfigError(f"{rule} Received: {line!r}. Correct it.")
+    data = checkout(store, dataset, state / "datasets")
+    _check(data, source)
+    started, clock = now(), time.perf_counter()
+    board = Board(state / "runs" / line / f"{started:%Y%m%d-%H%M%S}-{config.rpartition('.')[2]}")
+    trained = train(recipe, data, board, report)
+    card = _card(trained, data, recipe, line)
+    board.examples(trained.model, source, data, data.rows("validation")[:EXAMPLE_IMAGES])
+    board.text(card)
+    seconds = time.perf_counter() - clock
+    record = {
+        "schema": "run/1",
+        "line": line,
+        "config": config,
+        "params": card.params,
+        "seed": recipe.seed,
+        "dataset": data.name,
+        "code": card.code,
+        "host": origin.host(),
+        "started_at": started,
+        "seconds": round(seconds, 3),
+        "history": trained.history,
+    }
+    files = _release(trained, card, data)
+    files[RUN] = msgspec.json.format(msgspec.json.encode(record), indent=1)
+    repo = f"models-{line}"
+    store.ensure(repo)
+    stale = [path for path in store.list(repo, RELEASE) if path not in files]
+    return Finished(repo, store.write(repo, files, remove=stale), card, seconds)
+
+
+def _check(data: Dataset, source: Input) -> None:
+    index = data.index
+    if (index.input, index.labels, index.shape) != (source.name, source.labels, source.shape):
+        rule = f"A dataset must be of the pipeline's input, {source.name}, as it is installed."
+        received = f"Received: {data.name}, of {index.input}, {index.shape}, {index.labels}."
+        raise ConfigError(f"{rule} {received} Build it again with: chexnet data build")
+
+
+def _card(trained: Trained, data: Dataset, recipe: Recipe, line: str) -> Card:
+    scorer, labels = Scorer(trained.model), data.index.labels
+    validation = scorer.score(data, data.rows("validation"))
+    measured = {"validation": (validation, data.rows("validation"))}
+    if len(data.rows("test")):
+        measured["test"] = (scorer.score(data, data.rows("test")), data.rows("test"))
+    features = scorer.score(data, trained.rows[:FEATURE_IMAGES]).features.astype(np.float64)
+    chosen = thresholds(validation.probabilities, data.y[data.rows("validation")])
+    seen = {*data.unit[trained.rows].tolist(), *data.image_id[trained.rows].tolist()}
+    # Tuning is a kind of training: whoever chose the epoch and the thresholds is no fair judge.
+    tuned = data.rows("validation")
+    seen |= {*data.unit[tuned].tolist(), *data.image_id[tuned].tolist()}
+    return Card(
+        line=line,
+        network=recipe.model,
+        input=data.index.input,
+        labels=labels,
+        shape=data.index.shape,
+        thresholds=dict(zip(labels, chosen, strict=True)),
+        feature_mean=tuple(features.mean(axis=0).tolist()),
+        feature_std=tuple(features.std(axis=0).tolist()),
+        metrics={
+            split: metrics(scores, data.y[rows], data.unit[rows], labels)
+            for split, (scores, rows) in measured.items()
+        },
+        dataset=data.name,
+        training_units=tuple(sorted(seen)),
+        training_digest=cards.digest(seen),
+        code=origin.code(),
+        seed=recipe.seed,
+        params=recipe.params(),
+        created_at=now(),
+    )
+
+
+def _release(trained: Trained, card: Card, data: Dataset) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory(prefix="chexnet-release-") as scratch:
+        folder = Path(scratch) / "release"
+        export(trained.model, folder, card, _golden(data))
+        return {
+            f"{RELEASE}/{path.relative_to(folder)}": path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+
+def _golden(data: Dataset) -> NDArray[np.uint8]:
+    """Return images to check a server with: each the mean of several, so that none is a patient."""
+    rows = data.rows("validation")
+    chosen = np.random.default_rng(0).choice(rows, (GOLDEN_IMAGES, BLENDED), replace=True)
+    blended: NDArray[np.uint8] = np.asarray(data.x[chosen]).mean(axis=1).astype(np.uint8)
+    return blended
