@@ -1,0 +1,114 @@
+"""KafkaSubscription: a consumer and a transactional producer that move together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from kafka import ConsumerRebalanceListener, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
+
+from chexnet.adapters.kafka.connection import Connection
+from chexnet.adapters.kafka.wire import headers_out, message_in
+from chexnet.messages import Message
+from chexnet.topics import Topic
+
+SESSION = 10.0  # Seconds after which a dead member's partitions move to others.
+
+
+class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
+    """A `Subscription`. Its group member and its transactions are named after the instance.
+
+    A restart under the same name takes the partitions over at once and aborts what the dead
+    process left open, so that nobody waits for a time-out.
+    """
+
+    def __init__(
+        self, connection: Connection, pipeline: str, topic: Topic, group: str, instance: str
+    ) -> None:
+        self._connection, self._pipeline, self._topic = connection, pipeline, topic
+        self._name = f"{pipeline}.{group}.{instance}"
+        self._next: dict[TopicPartition, int] = {}  # Of what was polled and not completed.
+        self._producer: KafkaProducer | None = self._make_producer()
+        self._consumer = connection.consumer(
+            group_id=f"{pipeline}.{group}",
+            group_instance_id=self._name,
+            session_timeout_ms=int(SESSION * 1000),
+            heartbeat_interval_ms=1000,
+        )
+        self._consumer.subscribe([topic.full_name(pipeline)], listener=self)
+
+    def _make_producer(self) -> KafkaProducer:
+        return self._connection.producer(transactional_id=self._name)
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Forget what is polled and not completed: its new owner reads it again."""
+        for tp in revoked:
+            self._next.pop(tp, None)
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Start from the committed offsets, as the consumer does by itself."""
+
+    def poll(self, *, at_most: int, timeout: float) -> list[Message]:
+        """Return up to `at_most` committed messages."""
+        with self._connection.answering():
+            batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=at_most)
+        messages = []
+        for tp, records in batches.items():
+            self._next[tp] = records[-1].offset + 1
+            messages += [message_in(self._topic, record) for record in records]
+        return messages
+
+    def complete(self, produced: Sequence[Message]) -> None:
+        """Write `produced` and the offsets, fenced by the group's generation."""
+        if not self._next:
+            return
+        with self._connection.answering():
+            self._producer = producer = self._producer or self._make_producer()
+            try:
+                producer.begin_transaction()
+                for m in produced:
+                    producer.send(
+                        m.topic.full_name(self._pipeline),
+                        key=m.key.encode(),
+                        value=m.value,
+                        headers=headers_out(m.headers),
+                    )
+                offsets = {tp: OffsetAndMetadata(n, "", -1) for tp, n in self._next.items()}
+                producer.send_offsets_to_transaction(offsets, self._consumer.group_metadata())
+                producer.commit_transaction()
+            except BaseException:
+                self._drop(producer)
+                raise
+        self._next.clear()
+
+    def _drop(self, producer: KafkaProducer) -> None:
+        """Abort; after an error that is fatal to the producer, the next one fences it."""
+        self._producer = None
+        with suppress(KafkaError):
+            producer.abort_transaction()
+        producer.close(timeout=1)
+
+    def rewind(self) -> None:
+        """Seek back to the committed offsets."""
+        with self._connection.answering():
+            for tp in self._consumer.assignment():
+                committed = self._consumer.committed(tp)
+                if committed is None:
+                    self._consumer.seek_to_beginning(tp)
+                else:
+                    self._consumer.seek(tp, committed)
+        self._next.clear()
+
+    def lag(self) -> int:
+        """Return how many messages wait in the partitions of this member."""
+        with self._connection.answering():
+            assigned = list(self._consumer.assignment())
+            ends = self._consumer.end_offsets(assigned) if assigned else {}
+            return sum(max(end - self._consumer.position(tp), 0) for tp, end in ends.items())
+
+    def close(self) -> None:
+        """Close both; the partitions stay reserved for a restart until the session ends."""
+        self._consumer.close()
+        if self._producer is not None:
+            self._producer.close(timeout=5)
