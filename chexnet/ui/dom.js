@@ -1,0 +1,34 @@
+// Stands before each view in its module: anywidget loads one file, and there is no build step.
+
+/** Return an element: properties (`on…` are listeners, `aria-…` and `data-…` attributes), children. */
+function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Keep JupyterLab's one-letter shortcuts (`a` inserts a cell) out of the workspace. */
+function own(el, ...classes) {
+  el.classList.add("cx", ...classes);
+  el.setAttribute("data-lm-suppress-shortcuts", "true");
+}
+
+/** Set an attribute or text only where it differs, so that nothing is announced twice. */
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Return a URL for the bytes of a PNG; the caller revokes it. */
+function pngUrl(bytes) {
+  return URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+}
+
+/** Return a label as people write it: Pleural_Thickening is the data set's spelling. */
+function words(label) {
+  return label.replaceAll("_", " ");
+}
