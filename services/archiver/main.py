@@ -1,0 +1,36 @@
+"""archiver: one repo's record, from its topics. CHEXNET_ARCHIVE names the repo."""
+
+from __future__ import annotations
+
+import os
+
+from chexnet.adapters.pachyderm import PachydermStore
+
+from chexnet.adapters.kafka import KafkaBus
+from chexnet.errors import ConfigError
+from chexnet.runtime import health, logs
+from chexnet.runtime.archiver import Archiver, sole_writer
+from chexnet.runtime.stopping import on_signals
+from chexnet.settings import Settings
+from chexnet.steps.archive import REPOS
+
+
+def main() -> int:
+    """Run until SIGTERM."""
+    settings = Settings()
+    repo = os.environ.get("CHEXNET_ARCHIVE", "")
+    if repo not in REPOS:
+        rule = f"CHEXNET_ARCHIVE must be one of {', '.join(REPOS)}. Received: {repo!r}."
+        raise ConfigError(f"{rule} Set it in the archiver's environment.")
+    name = f"archiver-{repo}"
+    logs.setup(name, settings.log_level)
+    with sole_writer(settings.state / "run" / f"{settings.pipeline}-{name}.lock"):
+        status = health.Health(name)
+        health.serve(status, settings.health)
+        store = PachydermStore(settings.store.address, settings.pipeline)
+        bus = KafkaBus(settings)
+        return Archiver(bus, store, repo, REPOS[repo], health=status, stop=on_signals()).run()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
