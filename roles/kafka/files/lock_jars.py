@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).parent
+LOCK = HERE.parent / "vars/main/jars.lock.yml"
 BROKER = "org.apache.kafka:kafka_2.13"
 HEAD = "---\n# Made by lock_jars.py from pom.xml. Don't edit: change pom.xml and run it again.\n"
 # groupId:artifactId:jar:version:scope:path
@@ -28,7 +29,7 @@ def main() -> None:
     }
     version = next(name.rpartition(":")[2] for name in locked if name.startswith(f"{BROKER}:"))
     jars = "".join(f"  {name}: {digest}\n" for name, digest in sorted(locked.items()))
-    (HERE / "jars.lock.yml").write_text(f"{HEAD}kafka_version: {version}\nkafka_jars:\n{jars}")
+    LOCK.write_text(f"{HEAD}kafka_version: {version}\nkafka_jars:\n{jars}")
     print(f"Locked {len(locked)} jars of Kafka {version}.")
 
 
