@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from chexnet.settings import Settings
+from tests.playbooks import temporary_site
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,3 +21,25 @@ def shared() -> Path:
     if not (folder / "nih-sample").is_dir():
         pytest.skip(f"no real X-rays at {folder}: set CHEXNET_TEST_DATA to a folder that has them")
     return folder
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Settings]:
+    """The whole platform, started once by site.yml: its settings as the pipeline `xray` has them.
+
+    The pipeline `waveform` runs beside it. Their env files are settings.state / '<pipeline>.env':
+    give a subprocess CHEXNET_ENV_FILE. With CHEXNET_TEST_STACK, the env file of a platform that
+    runs already, nothing is started or stopped.
+    """
+    if running := os.environ.get("CHEXNET_TEST_STACK"):
+        yield _settings(Path(running))
+        return
+    with temporary_site("xray", "waveform") as site:
+        site.up()
+        yield _settings(site.state / "xray.env")
+
+
+def _settings(env_file: Path) -> Settings:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHEXNET_ENV_FILE", str(env_file))
+        return Settings()
