@@ -94,21 +94,28 @@ class Readings:
         if not assessed:
             rule = "A reading must assess at least one finding."
             raise Refused(f"{rule} Received: none. Mark findings as present, absent or unsure.")
-        return self._send(case, assessed)
+        return self._send(case, assessed, self._shown.get(case.image_id, (None, None)))
 
     def skip(self, case: Case) -> Feedback:
         """Show the output without a reading. It is recorded: later readings are assisted."""
-        if not case.answered:
+        if case.prediction is None:
             rule = "Only an output that is there can be shown."
             raise Refused(f"{rule} Received: no prediction yet. Wait for it, or read first.")
-        self._mark(case)
-        return self._send(case, {})
+        _, first = self._shown.get(case.image_id, (None, self._clock()))
+        skipped = self._send(case, {}, (case.prediction.version, first))
+        self._mark(case)  # Only now: where the record failed, the reading is still blinded.
+        return skipped
 
-    def _send(self, case: Case, findings: dict[str, Presence]) -> Feedback:
+    def _send(
+        self,
+        case: Case,
+        findings: dict[str, Presence],
+        shown: tuple[int | None, datetime | None],
+    ) -> Feedback:
         if not case.image_id:
             rule = "A reading needs an image that was accepted."
             raise Refused(f"{rule} Received: one that is {case.state}. Wait until it is checked.")
-        version, shown_at = self._shown.get(case.image_id, (None, None))
+        version, shown_at = shown
         earlier = (self._blinded if shown_at is None else self._assisted).get(case.image_id)
         feedback = Feedback(
             feedback_id=new_id(),
