@@ -20,6 +20,7 @@ options:
   services: {type: list, elements: dict, required: true, description: "Each with name and url."}
   timeout: {type: int, default: 60, description: Seconds to wait for all of them.}
   logs: {type: path, required: true, description: Where to look when it takes too long.}
+  required: {type: bool, default: true, description: False looks once, and does not fail.}
 """
 EXAMPLES = r"""
 - name: Wait for TensorBoard
@@ -29,6 +30,7 @@ EXAMPLES = r"""
 """
 RETURN = r"""
 seconds: {type: float, returned: success, description: How long it took.}
+complaints: {type: dict, returned: success, description: What each that is not healthy says.}
 """
 
 
@@ -50,6 +52,7 @@ def main() -> None:
         "services": {"type": "list", "elements": "dict", "required": True},
         "timeout": {"type": "int", "default": 60},
         "logs": {"type": "path", "required": True},
+        "required": {"type": "bool", "default": True},
     }
     module = AnsibleModule(argument_spec=options, supports_check_mode=False)
     began = time.monotonic()
@@ -59,6 +62,9 @@ def main() -> None:
         while waiting:
             answers = list(pool.map(lambda service: complaint(service["url"]), waiting))
             wrong = [(s, said) for s, said in zip(waiting, answers, strict=True) if said]
+            if not module.params["required"]:
+                complaints = {service["name"]: said for service, said in wrong}
+                module.exit_json(changed=False, seconds=0.0, complaints=complaints)
             if wrong and time.monotonic() > began + timeout:
                 service, said = wrong[0]
                 others = "" if len(wrong) == 1 else f" So wait {len(wrong) - 1} others."
@@ -66,7 +72,7 @@ def main() -> None:
                 module.fail_json(msg=f"{rule}{others} See {logs}/{service['name']}.log.")
             waiting = [service for service, _ in wrong]
             time.sleep(0.1 if waiting else 0)
-    module.exit_json(changed=False, seconds=round(time.monotonic() - began, 1))
+    module.exit_json(changed=False, seconds=round(time.monotonic() - began, 1), complaints={})
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -149,11 +152,47 @@ class Daemon:
                 raise Failure(f"{still} must stop within {self.timeout:g} s. Received: still up.")
 
 
+def ancestors() -> set[int]:
+    """Return this process and those that it comes from."""
+    found, pid = set(), os.getpid()
+    while pid > 0:
+        found.add(pid)
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        pid = int(stat.rpartition(")")[2].split()[1])
+    return found
+
+
+def orphans(socket_path: str) -> list[int]:
+    """Return what a supervisord of this socket started and, killed itself, left behind."""
+    mark = f"SUPERVISOR_SERVER_URL=unix://{socket_path}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            marked = mark in (entry / "environ").read_bytes().split(b"\0")
+            if marked and os.getpgid(int(entry.name)) == int(entry.name):
+                found.append(int(entry.name))
+        except OSError:  # Another user's, or gone.
+            continue
+    return sorted(set(found) - ancestors())
+
+
+def end(socket_path: str, timeout: float) -> None:
+    """End what was left behind, with its children."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        for leader in orphans(socket_path):
+            with suppress(ProcessLookupError):
+                os.killpg(leader, how)
+        if wait(lambda: not orphans(socket_path), timeout):
+            return
+
+
 def start(module: AnsibleModule, daemon: Daemon) -> list[str]:
     """Make the programs run; return what was done."""
     p = module.params
     fresh = not daemon.answers()
     actions = ["started supervisord"] if fresh else daemon.apply(check_mode=module.check_mode)
+    if fresh and not module.check_mode:
+        end(p["socket"], daemon.timeout)
     states = {} if fresh else daemon.states()
     idle = [name for name in p["programs"] if states.get(name) not in UP]
     for port in p["ports"]:
@@ -178,7 +217,10 @@ def start(module: AnsibleModule, daemon: Daemon) -> list[str]:
 def stop(module: AnsibleModule, daemon: Daemon) -> list[str]:
     """Stop the programs, or everything with the daemon; return what was done."""
     if not daemon.answers():
-        return []
+        left = orphans(module.params["socket"])
+        if not module.check_mode:
+            end(module.params["socket"], daemon.timeout)
+        return [f"stopped process {pid}" for pid in left]
     named = module.params["programs"]
     states = daemon.states()
     up = {n for n, s in states.items() if s not in DOWN and (n in named or not named)}
@@ -192,6 +234,7 @@ def stop(module: AnsibleModule, daemon: Daemon) -> list[str]:
         daemon.rpc.shutdown()
         if not wait(lambda: not Path(f"/proc/{pid}").exists(), daemon.timeout):
             raise Failure(f"supervisord must end within {daemon.timeout:g} s. Received: still up.")
+        end(module.params["socket"], daemon.timeout)
     return [*actions, "stopped supervisord"]
 
 
