@@ -1,0 +1,229 @@
+"""What a person decides: release, experiment, promote, roll back.
+
+Each is one change of control with its audit, made from the control that was looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct, structs
+
+from chexnet import topics
+from chexnet.errors import Refused
+from chexnet.experiments import control as controls
+from chexnet.experiments import gate
+from chexnet.messages import CHAMPION, Audit, Control, Experiment, decode, new_id
+from chexnet.steps.ports import Bus
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+Action = Literal["release", "start", "stop", "expose", "promote", "rollback"]
+
+
+class By(Struct, frozen=True, kw_only=True):
+    """Who decides, when and why."""
+
+    who: str
+    at: datetime
+    verified: bool = False  # The name is only the operating system's.
+    reason: str = ""
+    force: bool = False
+
+
+def keep(bus: Bus, looked: Control, version: int, by: By, evidence: Mapping[str, Any]) -> Control:
+    """Keep a released version loaded, so that it may take a role. Twice is once."""
+    if version in looked.loaded:
+        return looked
+    to = structs.replace(looked, keep=(*looked.keep, version))
+    return _decide(bus, looked, to, "release", by, evidence)
+
+
+def start(
+    bus: Bus,
+    looked: Control,
+    experiment: Experiment,
+    arms: Mapping[str, int],
+    exposure: float,
+    unready: Sequence[str],
+    by: By,
+) -> Control:
+    """Start an experiment.
+
+    Args:
+        bus: of the pipeline.
+        looked: the control that the decision is made on.
+        experiment: what is compared, and how it will be decided.
+        arms: the challengers' versions; the weights are of the same names.
+        exposure: the share of units to include.
+        unready: what keeps these versions from answering; see `readiness.missing`.
+        by: who decides.
+
+    Raises:
+        Refused: a rule forbids it; Stale: control has changed.
+    """
+    _check_start(bus, looked, experiment, arms, exposure)
+    if unready:
+        raise Refused(" ".join(unready))
+    waiting = tuple(v for v in looked.keep if v not in arms.values())
+    to = structs.replace(
+        looked, experiment=experiment, arms=dict(arms), exposure=exposure, keep=waiting
+    )
+    return _decide(bus, looked, to, "start", by, {"experiment": structs.asdict(experiment)})
+
+
+def expose(bus: Bus, looked: Control, exposure: float, by: By) -> Control:
+    """Include more units. Fewer would move units out of their arm: that is a new experiment."""
+    running(looked)
+    if not looked.exposure < exposure <= 1:
+        rule = f"The exposure of a running experiment only grows, from {looked.exposure:g} up to 1."
+        todo = "Stop this experiment and start a new one to include fewer."
+        raise Refused(f"{rule} Received: {exposure:g}. {todo}")
+    to = structs.replace(looked, exposure=exposure)
+    return _decide(bus, looked, to, "expose", by, {"from": looked.exposure, "to": exposure})
+
+
+def stop(bus: Bus, looked: Control, by: By, evidence: Mapping[str, Any]) -> Control:
+    """Stop the experiment; the champion answers everyone."""
+    running(looked)
+    to = _without_experiment(looked, looked.champion, looked.previous)
+    return _decide(bus, looked, to, "stop", by, evidence)
+
+
+def promote(
+    bus: Bus,
+    looked: Control,
+    version: int,
+    unready: Sequence[str],
+    unproven: Sequence[str],
+    evidence: Mapping[str, Any],
+    by: By,
+) -> Control:
+    """Make `version` the champion.
+
+    Args:
+        bus: of the pipeline.
+        looked: the control that the evidence was gathered under.
+        version: the next champion.
+        unready: what keeps it from answering; no force helps, since images would wait.
+        unproven: what its evidence lacks; a forced decision passes over it, on record.
+        evidence: what the decision rests on; goes into the audit with what was missing.
+        by: who decides.
+
+    Raises:
+        Refused: something is missing; Stale: control has changed since the evidence was gathered.
+    """
+    if by.force and not by.reason:
+        rule = "A forced promotion must say why, for the audit."
+        raise Refused(f"{rule} Received: no reason. Give it with: --reason '…'")
+    gate.require(version, [*unready, *(() if by.force else unproven)])
+    to = _without_experiment(looked, version, looked.champion)
+    return _decide(bus, looked, to, "promote", by, {**evidence, "missing": list(unproven)})
+
+
+def rollback(bus: Bus, looked: Control, unready: Sequence[str], by: By) -> Control:
+    """Make the previous champion the champion again. It can't be done twice in a row.
+
+    The version that is left stays loaded until the next decision, but only a promotion brings it
+    back: two people who roll back at once must not undo each other.
+    """
+    if looked.previous is None:
+        rule = "A rollback needs a previous champion."
+        received = f"Received: revision {looked.revision} of {looked.model}, with none."
+        raise Refused(f"{rule} {received} Promote a version instead: chexnet promote VERSION")
+    if unready:
+        raise Refused(" ".join(unready))
+    to = _without_experiment(looked, looked.previous, None)
+    return _decide(bus, looked, to, "rollback", by, {"from": looked.champion})
+
+
+def running(looked: Control) -> Experiment:
+    """Return the running experiment; raise Refused where there is none."""
+    if looked.experiment is None:
+        rule = "This needs a running experiment."
+        todo = "Start one with: chexnet experiment start NAME --arm NAME=VERSION"
+        raise Refused(f"{rule} Received: revision {looked.revision}, with none. {todo}")
+    return looked.experiment
+
+
+def history(bus: Bus, model: str) -> Iterator[Audit]:
+    """Yield what was decided for `model`, oldest first."""
+    reader = bus.read([topics.AUDIT])
+    try:
+        yield from (decode(m, Audit) for m in reader.to_end() if m.key == model)
+    finally:
+        reader.close()
+
+
+def _check_start(
+    bus: Bus, looked: Control, experiment: Experiment, arms: Mapping[str, int], exposure: float
+) -> None:
+    if looked.champion is None:
+        rule = "An experiment compares challengers with a champion."
+        raise Refused(f"{rule} Received: none. Give it one with: chexnet promote VERSION")
+    if looked.experiment is not None:
+        rule = "One experiment runs at a time."
+        received = f"Received: {experiment.name!r} while {looked.experiment.name!r} runs."
+        raise Refused(f"{rule} {received} End that with chexnet experiment stop, or promote.")
+    for name in (experiment.name, *arms):
+        if not NAME.fullmatch(name) or name == CHAMPION:
+            rule = "The name of an experiment or arm has lower case letters, digits, . _ -, and is"
+            raise Refused(f"{rule} not {CHAMPION!r}. Received: {name!r}. Choose another.")
+    versions = list(arms.values())
+    if not versions or len({*versions, looked.champion}) <= len(versions):
+        rule = "Each arm needs a version of its own, other than the champion's."
+        received = f"Received: {dict(arms)} beside champion {looked.champion}."
+        raise Refused(f"{rule} {received} Give one or more: --arm NAME=VERSION")
+    top = 1 if experiment.design == "shadow" else 0.99  # A split needs units at the champion.
+    if not 0 < exposure <= top:
+        rule = f"The exposure of a {experiment.design} starts above 0 and at most at {top:g}."
+        raise Refused(f"{rule} Received: {exposure:g}. Correct --exposure.")
+    if experiment.name in _names(bus, looked.model):
+        rule = "The name of an experiment is used once: predictions are found by it."
+        raise Refused(f"{rule} Received: {experiment.name!r}, used before. Choose another.")
+
+
+def _names(bus: Bus, model: str) -> set[str]:
+    started = (a.control for a in history(bus, model) if a.action == "start")
+    return {c.experiment.name for c in started if c and c.experiment}
+
+
+def _without_experiment(looked: Control, champion: int | None, previous: int | None) -> Control:
+    """Return control after a decision that ends the experiment.
+
+    What had a role until now stays loaded until the next decision, since a router may be on its
+    last batch with it; so do releases newer than all of these, which still wait for a role.
+    """
+    roles = {v for v in (looked.champion, *looked.arms.values()) if v}
+    newest = max(roles | {looked.previous or 0})
+    kept = roles | {v for v in looked.keep if v > newest}
+    return structs.replace(
+        looked,
+        champion=champion,
+        previous=previous,
+        experiment=None,
+        arms={},
+        exposure=0.0,
+        keep=tuple(sorted(kept - {champion, previous})),
+    )
+
+
+def _decide(
+    bus: Bus, looked: Control, to: Control, action: Action, by: By, evidence: Mapping[str, Any]
+) -> Control:
+    audit = Audit(
+        audit_id=new_id(),
+        at=by.at,
+        who=by.who,
+        verified=by.verified,
+        action=action,
+        model=looked.model,
+        before=looked.revision,
+        after=looked.revision,
+        forced=by.force,
+        reason=by.reason,
+        evidence=dict(evidence),
+    )
+    return controls.change(bus, looked.model, expected=looked.revision, to=to, audit=audit)

@@ -1,0 +1,83 @@
+"""What was predicted and read: the archive, and after its last offset what stands on the bus.
+
+The archive's commits hold the offsets up to which they go, so the two join without a gap and
+without a double. There is one way to read, and what it read can be named and read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from chexnet import topics
+from chexnet.errors import BadInput
+from chexnet.messages import Feedback, Prediction, R, decode, decode_json
+from chexnet.steps.ports import Bus, Store
+from chexnet.topics import Topic
+
+PREDICTIONS, FEEDBACK = "predictions", "feedback"
+DATA = "/data"
+# An upload may wait this long before it is predicted; the archive files it under its upload's day.
+WAIT = timedelta(seconds=topics.UPLOADS.retention or 0)
+
+
+class Observed(Struct, frozen=True, kw_only=True):
+    """Predictions and reads, each once, and how far they go."""
+
+    predictions: tuple[Prediction, ...]
+    feedback: tuple[Feedback, ...]
+    read_to: dict[str, int | str]  # Repo → commit, topic/partition → next offset.
+
+
+def observe(bus: Bus, store: Store, *, since: datetime, until: datetime) -> Observed:
+    """Return all feedback, and the predictions of images uploaded from `since` on.
+
+    Args:
+        bus: of the pipeline.
+        store: with the archived repos; what they lack is read from the bus.
+        since: the start of the experiment.
+        until: now.
+    """
+    predicted = [topics.PREDICTIONS, topics.SHADOW]
+    read_to: dict[str, int | str] = {}
+    days = _days(since - WAIT, until)
+    said = list(_read(bus, store, PREDICTIONS, days, predicted, Prediction, read_to))
+    reads = list(_read(bus, store, FEEDBACK, [DATA], [topics.FEEDBACK], Feedback, read_to))
+    return Observed(
+        predictions=tuple({p.prediction_id: p for p in said}.values()),
+        feedback=tuple({f.feedback_id: f for f in reads}.values()),
+        read_to=read_to,
+    )
+
+
+def _days(first: datetime, last: datetime) -> list[str]:
+    count = (last.date() - first.date()).days + 1
+    return [f"{DATA}/{first.date() + timedelta(days=n):%Y%m%d}" for n in range(count)]
+
+
+def _read(
+    bus: Bus,
+    store: Store,
+    repo: str,
+    paths: Sequence[str],
+    live: Sequence[Topic],
+    kind: type[R],
+    read_to: dict[str, int | str],
+) -> Iterator[R]:
+    offsets = store.offsets(repo)  # Before the head: a newer head overlaps, an older would miss.
+    if commit := store.head(repo):
+        read_to[repo] = commit
+        for path in paths:
+            for _, data in store.fetch(repo, path, commit):
+                yield decode_json(data, kind)
+    reader = bus.read(live, start=offsets)
+    try:
+        for message in reader.to_end():
+            with suppress(BadInput):  # The archiver sends it to the DLQ, where it is seen.
+                yield decode(message, kind)
+        read_to |= {f"{topic}/{place}": n for (topic, place), n in reader.offsets().items()}
+    finally:
+        reader.close()
