@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     gateway: GatewaySettings
     health: HealthSettings = Field(default_factory=HealthSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    jupyter_url: str | None = None  # For people only: `chexnet open`, links in notebooks.
+    tensorboard_url: str | None = None
     instance: str = "0"  # Stable over restarts, different for each process of one service.
     log_level: str = "INFO"
 

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from chexnet.cli.open import app
+from chexnet.errors import ConfigError
+
+TOKEN = "t0ken/with+signs"
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "secrets").mkdir(mode=0o700)
+    (tmp_path / "secrets/jupyter.token").write_text(f"{TOKEN}\n")
+    site = {
+        "ENV_FILE": tmp_path / "none.env",
+        "STATE": tmp_path,
+        "KAFKA__BOOTSTRAP": "127.0.0.1:1",
+        "STORE__ADDRESS": "127.0.0.1:2",
+        "SERVING__REPLICAS": "127.0.0.1:3",
+        "GATEWAY__URL": "http://127.0.0.1:4",
+        "GATEWAY__TOKEN_FILE": tmp_path / "secrets/gateway.token",
+        "JUPYTER_URL": "http://127.0.0.1:8888",
+        "TENSORBOARD_URL": "http://127.0.0.1:6006",
+    }
+    for name, value in site.items():
+        monkeypatch.setenv(f"CHEXNET_{name}", str(value))
+    return tmp_path
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    urls: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: urls.append(url) or True)
+    return urls
+
+
+def test_the_token_is_neither_printed_nor_in_the_browsers_arguments(state, opened) -> None:
+    result = CliRunner().invoke(app, ["workspace"])
+    assert result.exit_code == 0
+    assert "t0ken" not in result.output + opened[0]
+    page = state / "secrets/open.html"
+    assert opened == [page.as_uri()]
+    assert "/doc/tree/workspace.ipynb?token=t0ken%2Fwith%2Bsigns" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_address_is_printed_when_asked_for(state, opened) -> None:
+    result = CliRunner().invoke(app, ["jupyter", "--print-url"])
+    assert result.output.strip() == "http://127.0.0.1:8888/lab?token=t0ken%2Fwith%2Bsigns"
+    assert opened == []
+
+
+def test_tensorboard_needs_no_token(state, opened) -> None:
+    result = CliRunner().invoke(app, ["tensorboard", "--print-url"])
+    assert result.output.strip() == "http://127.0.0.1:6006"
+
+
+def test_without_a_page_the_variable_is_named(state, opened, monkeypatch) -> None:
+    monkeypatch.delenv("CHEXNET_JUPYTER_URL")
+    result = CliRunner().invoke(app, ["workspace"])
+    assert isinstance(result.exception, ConfigError)
+    assert "CHEXNET_JUPYTER_URL must be set" in str(result.exception)
+
+
+def test_without_a_browser_it_says_what_to_do(state, monkeypatch) -> None:
+    monkeypatch.setattr(webbrowser, "open", lambda url: False)
+    result = CliRunner().invoke(app, ["workspace"])
+    assert "--print-url" in str(result.exception)

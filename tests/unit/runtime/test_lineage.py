@@ -1,0 +1,130 @@
+"""Lineage over a store in memory that holds what archivers, training and release write."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from chexnet.adapters.memory import MemoryStore
+from chexnet.cli.lineage import plain, tree
+from chexnet.errors import NotFound
+from chexnet.messages import Prediction, Release
+from chexnet.runtime.lineage import trace
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def prediction(upload: str, image: str, version: int, kind: str = "answer") -> Prediction:
+    return Prediction(
+        upload_id=upload,
+        image_id=image,
+        unit="u",
+        kind=kind,
+        arm="champion" if kind == "answer" else "b",
+        version=version,
+        revision=1,
+        experiment=None,
+        model="xray",
+        tensor_sha256="0",
+        probabilities={"Mass": 0.5},
+        seconds=0.1,
+        uploaded_at=AT,
+        predicted_at=AT,
+    )
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    made = MemoryStore()
+    for repo in ("raw", "predictions", "releases", "models-a", "dataset"):
+        made.ensure(repo)
+    dataset = made.write("dataset", {"/index.json": b'{"images": {"train": 70}}'})
+    commit = made.write("models-a", {"/run.json": b'{"seed": 7}', "/release/x": b""})
+    release = Release(
+        model="xray",
+        version=1,
+        line="a",
+        network="small_cnn",
+        repo="models-a",
+        commit=commit,
+        dataset=f"dataset@{dataset}",
+        sha256="abc",
+        labels=("Mass",),
+        metrics={},
+        code="c0de",
+        released_at=AT,
+        released_by="ada",
+    )
+    made.write("releases", {"/xray/1.json": release.encode()})
+    made.write("models-a", {"/run.json": b'{"seed": 8}'})  # A later run of the line.
+    made.write("dataset", {"/index.json": b'{"images": {"train": 999}}'})
+    made.write("raw", {"/data/20260102/up1.png": b"", "/data/20260102/up2.png": b""})
+    archived = [
+        prediction("up1", "im1", 1),
+        prediction("up1", "im1", 9, kind="shadow"),
+        prediction("up2", "im1", 1),
+        prediction("up3", "im2", 1),
+    ]
+    made.write(
+        "predictions", {f"/data/20260102/{p.prediction_id}.json": p.encode() for p in archived}
+    )
+    return made
+
+
+def test_a_prediction_leads_back_to_the_dataset_it_was_trained_on(store) -> None:
+    node = trace(store, "xray", "up1.champion.answer")
+    (version,) = node.links
+    (training,) = version.links
+    (dataset,) = training.links
+    assert [n.kind for n in (node, version, training, dataset)] == [
+        "prediction",
+        "version",
+        "training",
+        "dataset",
+    ]
+    assert training.facts["run"] == {"seed": 7}  # Of that commit, not of the line's newest.
+    assert dataset.facts == {"images": {"train": 70}}
+
+
+def test_an_upload_leads_to_its_answer_and_its_shadow(store) -> None:
+    node = trace(store, "xray", "up1")
+    assert node.facts["archived"].endswith(":/data/20260102/up1.png")
+    assert sorted(link.name for link in node.links) == ["up1.b.shadow", "up1.champion.answer"]
+
+
+def test_an_image_leads_forward_to_every_prediction_on_it(store) -> None:
+    node = trace(store, "xray", "im1")
+    assert [upload.name for upload in node.links] == ["up1", "up2"]
+    assert sorted(p.name for upload in node.links for p in upload.links) == [
+        "up1.b.shadow",
+        "up1.champion.answer",
+        "up2.champion.answer",
+    ]
+
+
+def test_a_version_leads_back_to_its_training(store) -> None:
+    assert trace(store, "xray", "1").links[0].facts["line"] == "a"
+
+
+def test_a_chain_that_ends_says_where(store) -> None:
+    (version,) = trace(store, "xray", "up1.b.shadow").links
+    assert "Received: 9" in version.facts["missing"]
+
+
+@pytest.mark.parametrize("thing", ["up9", "up", "2"])
+def test_what_the_archive_does_not_know_is_not_found(store, thing: str) -> None:
+    with pytest.raises(NotFound, match=f"Received: .?{thing}"):
+        trace(store, "xray", thing)
+
+
+def test_the_tree_names_every_step_and_json_has_all_facts(store) -> None:
+    node = trace(store, "xray", "up1.champion.answer")
+    console = Console(record=True, width=200, file=io.StringIO())
+    console.print(tree(node))
+    shown = console.export_text()
+    assert all(word in shown for word in ("prediction", "version xray 1", "training", "dataset"))
+    assert json.loads(json.dumps(plain(node)))["links"][0]["links"][0]["facts"]["run"]["seed"] == 7
