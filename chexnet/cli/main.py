@@ -12,8 +12,8 @@ import typer
 from chexnet.errors import ChexnetError
 
 # A group is a module of this package with a Typer called `app`, and its name in `chexnet --help`.
-# A module whose `app` has one unnamed command is that command itself.
-GROUPS: tuple[str, ...] = ()
+# A module whose `app` has one command and no help of its own is that command.
+GROUPS: tuple[str, ...] = ("lineage", "open")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,7 +32,9 @@ def _root(
 
 
 for _name in GROUPS:
-    app.add_typer(import_module(f"chexnet.cli.{_name}").app, name=_name)
+    _group: typer.Typer = import_module(f"chexnet.cli.{_name}").app
+    _alone = len(_group.registered_commands) == 1 and not _group.info.help
+    app.add_typer(_group, name=None if _alone else _name)  # Without a name: its command, here.
 
 
 def main() -> None:
