@@ -97,10 +97,12 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
             if case is None:
                 self.view, self.picture, self.overlay = {"id": "", "phase": "none"}, b"", b""
                 return
+            view = self._view(case)
+            if view == self.view:  # Picture and map follow from it: another case has changed.
+                return
             with self.hold_sync():  # The browser gets picture, map and view at once.
                 shown = case.canonical
                 self.picture = b"" if shown is None else self._source.render(shown)
-                view = self._view(case)
                 self.overlay = self._overlay(case, view.get("mapped", ""))
                 self.view = view
 

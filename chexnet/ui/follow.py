@@ -24,14 +24,22 @@ class Following:
         model: whose control record counts.
         cases: what takes the records in.
         since: where to begin.
+        prepare: called in this thread each time the bus is there (again), before anything is read.
         redraw: called in this thread after something changed.
     """
 
     def __init__(
-        self, bus: Bus, model: str, cases: Cases, since: datetime, redraw: Callable[[], None]
+        self,
+        bus: Bus,
+        model: str,
+        cases: Cases,
+        *,
+        since: datetime,
+        prepare: Callable[[], None],
+        redraw: Callable[[], None],
     ) -> None:
         self._bus, self._model, self._cases = bus, model, cases
-        self._since, self._redraw = since, redraw
+        self._since, self._prepare, self._redraw = since, prepare, redraw
         self.control = Control.empty(model)
         self.problem = ""  # Why nothing comes at the moment; for people.
         self._stop = threading.Event()
@@ -56,8 +64,14 @@ class Following:
                 self._tell(str(error))
                 self._stop.wait(PAUSES[min(failures, len(PAUSES) - 1)])
                 failures += 1
+            except Exception as error:
+                self._tell(
+                    f"The workspace has stopped, {type(error).__name__}: run its cell again."
+                )
+                raise
 
     def _follow(self) -> None:
+        self._prepare()
         records = self._bus.read(FOLLOWED, start=self._since)
         following = control.Follower(self._bus, self._model)
         drawn = -1

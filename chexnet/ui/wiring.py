@@ -45,12 +45,12 @@ class Wiring(Struct, frozen=True, kw_only=True):
 
 def thresholds_in(store: Store, model: str) -> Thresholds:
     """Return a look-up of a version's thresholds, on the card of its release."""
-    from chexnet.runtime import lineage
+    from chexnet.runtime.lineage import card
 
     @cache
     def read(version: int) -> dict[str, float]:
         try:
-            return dict(lineage.card(store, model, version).thresholds)
+            return dict(card(store, model, version).thresholds)
         except ChexnetError:  # A release without a readable card: bars without thresholds.
             return {}
 

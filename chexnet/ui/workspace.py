@@ -65,13 +65,19 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
             changed=self.uploads.redraw,
         )
         self._model = made.model
-        self._following = Following(made.bus, made.model, self.cases, now() - recent, self._redraw)
+        self._following = Following(
+            made.bus,
+            made.model,
+            self.cases,
+            since=now() - recent,
+            prepare=self.readings.recall,
+            redraw=self._redraw,
+        )
         columns = ipywidgets.HBox([self.uploads, self.case])
         columns.add_class("cx-columns")
         super().__init__([self._banner, columns])
         self.add_class("cx-workspace")
         self._draw_banner()
-        self.readings.recall()
         self._following.start()
 
     def choose(self, case_id: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chexnet import topics
+from chexnet.errors import Unavailable
 from chexnet.messages import Control, Experiment, Feedback, Headers, Message, decode
 from chexnet.ui import Workspace
 from tests.unit.ui.stack import AT, Pipeline
@@ -208,3 +209,20 @@ def test_a_bus_faster_than_the_gateways_answer_makes_no_second_case(workspace, p
 
 def test_the_notice_is_always_there(workspace) -> None:
     assert "not a medical device" in workspace.children[0].value
+
+
+def test_a_bus_that_is_away_is_told_and_comes_back(pipeline, monkeypatch) -> None:
+    read, away = pipeline.bus.read, threading.Event()
+    away.set()
+
+    def flaky(*args: Any, **options: Any) -> Any:
+        if away.is_set():
+            raise Unavailable("Waiting for Kafka at 127.0.0.1:9092.")
+        return read(*args, **options)
+
+    monkeypatch.setattr(pipeline.bus, "read", flaky)
+    workspace = Workspace(wiring=pipeline.wiring(), reader="ada")
+    until(lambda: "Waiting for Kafka" in workspace.children[0].value)
+    away.clear()
+    until(lambda: "Connected" in workspace.children[0].value)
+    workspace.close()
