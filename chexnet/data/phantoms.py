@@ -23,10 +23,10 @@ from chexnet.data.anatomy import Anatomy, chest
 from chexnet.data.labels import LABELS_FILE
 from chexnet.data.parallel import spread
 from chexnet.data.signs import PLANT, RESHAPE
+from chexnet.inputs.labels import FINDINGS
 
 SIZE = 512  # Rows and columns of a phantom.
 CAPTION = "SYNTHETIC PHANTOM"
-FINDINGS = tuple(sorted({*RESHAPE, *PLANT}))
 # What goes together: a finding's share of a common cause. The rest of its variance is its own.
 CAUSES: tuple[dict[str, float], ...] = (
     {"Cardiomegaly": 0.6, "Edema": 0.7, "Effusion": 0.5},
@@ -130,7 +130,9 @@ def _exposed(
     noisy = np.asarray(picture) + noise
     captioned = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     font = ImageFont.load_default(max(size // 40, 6))
-    ImageDraw.Draw(captioned).text((size // 50, size // 50), CAPTION, fill=255, font=font)
+    draw, corner = ImageDraw.Draw(captioned), (size // 50, size // 50)
+    draw.rectangle(draw.textbbox(corner, CAPTION, font=font), fill=0)
+    draw.text(corner, CAPTION, fill=255, font=font)
     return np.asarray(captioned)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -23,7 +24,9 @@ def in_order(data: Dataset, rows: NDArray[np.intp], batch_size: int) -> tf.data.
             part = rows[start : start + batch_size]
             yield data.x[part], data.y[part]
 
-    return tf.data.Dataset.from_generator(read, output_signature=_signature(data)).prefetch(2)
+    batches = tf.data.Dataset.from_generator(read, output_signature=_signature(data))
+    known = tf.data.experimental.assert_cardinality(math.ceil(len(rows) / batch_size))
+    return batches.apply(known).prefetch(2)
 
 
 def shuffled(

@@ -57,6 +57,7 @@ def train(recipe: Recipe, data: Dataset, board: Board, report: Report) -> Traine
         shuffled(data, rows, batch, seed=recipe.seed, flip=recipe.flip),
         epochs=recipe.epochs,
         steps_per_epoch=steps,
+        shuffle=False,  # They come shuffled.
         verbose=0,
         callbacks=[
             Validation(Scorer(model), data, validation, steps * batch),

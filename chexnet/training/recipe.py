@@ -74,8 +74,10 @@ class Recipe:
 
     def params(self) -> dict[str, Any]:
         """Return it for a card or a run's record."""
-        schedule = type(self.schedule).__name__ if self.schedule else None
-        return {**asdict(self), "schedule_name": schedule}
+        params = asdict(self)
+        if self.schedule:
+            params["schedule"] = {"name": type(self.schedule).__name__, **params["schedule"]}
+        return params
 
 
 def load(name: str, *, quick: bool = False) -> Recipe:
