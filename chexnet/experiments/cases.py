@@ -18,8 +18,8 @@ CODES: dict[Presence, int] = {"absent": ABSENT, "present": PRESENT, "unsure": UN
 class Counts(Struct, frozen=True, kw_only=True):
     """What became of the images that the experiment saw."""
 
-    images: int
-    waiting: int  # Their shadow has not come yet.
+    images: int  # Seen by the arms in question.
+    unpaired: int  # Uploads without a shadow: not included, or it has not come yet.
     trained_images: int  # Left out: an arm was trained on the image or its patient.
     trained_patients: int
     unread: int  # Left out: no blinded or reference read.
@@ -97,14 +97,14 @@ def gather(
         One case per image: that of its first upload which every arm in question has seen.
     """
     feedback = list(feedback)
-    images, waiting = _images(experiment, versions, predictions)
+    images, unpaired = _images(experiment, versions, predictions)
     fresh = [i for i in images if i.unit not in training and i.image_id not in training]
     known = truths(feedback)
     read = [i for i in fresh if i.image_id in known]
     protocols = [p for i in read for p in known[i.image_id].protocols]
     counts = Counts(
         images=len(images),
-        waiting=waiting,
+        unpaired=unpaired,
         trained_images=len(images) - len(fresh),
         trained_patients=len({i.unit for i in images} - {i.unit for i in fresh}),
         unread=len(fresh) - len(read),
@@ -131,7 +131,7 @@ def gather(
 def _images(
     experiment: Experiment, versions: Mapping[str, int], predictions: Iterable[Prediction]
 ) -> tuple[list[_Image], int]:
-    """Return each image's first upload that counts, and how many uploads wait for their shadow."""
+    """Return each image's first upload that counts, and how many uploads have no shadow."""
     uploads: dict[str, dict[str, Prediction]] = {}
     for p in predictions:
         if p.experiment == experiment.name and versions.get(p.arm) == p.version:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct, structs
 
 from chexnet import topics
-from chexnet.errors import Refused
+from chexnet.errors import Refused, Stale
 from chexnet.experiments import control as controls
 from chexnet.experiments import gate
 from chexnet.messages import CHAMPION, Audit, Control, Experiment, decode, new_id
 from chexnet.steps.ports import Bus
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+TRIES = 5
 Action = Literal["release", "start", "stop", "expose", "promote", "rollback"]
 
 
@@ -33,12 +35,19 @@ class By(Struct, frozen=True, kw_only=True):
     force: bool = False
 
 
-def keep(bus: Bus, looked: Control, version: int, by: By, evidence: Mapping[str, Any]) -> Control:
-    """Keep a released version loaded, so that it may take a role. Twice is once."""
-    if version in looked.loaded:
-        return looked
-    to = structs.replace(looked, keep=(*looked.keep, version))
-    return _decide(bus, looked, to, "release", by, evidence)
+def keep(bus: Bus, model: str, version: int, by: By, evidence: Mapping[str, Any]) -> Control:
+    """Keep a released version loaded, so that it may take a role. Twice is once.
+
+    It takes no role from anyone, so it holds on any revision: a stale one is tried again.
+    """
+    for _ in range(TRIES):
+        looked = controls.read(bus, model)
+        if version in looked.loaded:
+            return looked
+        to = structs.replace(looked, keep=(*looked.keep, version))
+        with suppress(Stale):
+            return _decide(bus, looked, to, "release", by, evidence)
+    raise Stale(f"Control of {model} was changed {TRIES} times while version {version} came in.")
 
 
 def start(

@@ -32,18 +32,18 @@ class Observed(Struct, frozen=True, kw_only=True):
     read_to: dict[str, int | str]  # Repo → commit, topic/partition → next offset.
 
 
-def observe(bus: Bus, store: Store, *, since: datetime, until: datetime) -> Observed:
-    """Return all feedback, and the predictions of images uploaded from `since` on.
+def observe(bus: Bus, store: Store, *, since: datetime | None = None, until: datetime) -> Observed:
+    """Return all feedback, and the predictions that were made from `since` on.
 
     Args:
         bus: of the pipeline.
         store: with the archived repos; what they lack is read from the bus.
-        since: the start of the experiment.
+        since: the start of an experiment; None for everything.
         until: now.
     """
     predicted = [topics.PREDICTIONS, topics.SHADOW]
     read_to: dict[str, int | str] = {}
-    days = _days(since - WAIT, until)
+    days = [DATA] if since is None else _days(since - WAIT, until)
     said = list(_read(bus, store, PREDICTIONS, days, predicted, Prediction, read_to))
     reads = list(_read(bus, store, FEEDBACK, [DATA], [topics.FEEDBACK], Feedback, read_to))
     return Observed(

@@ -71,10 +71,10 @@ def test_an_image_uploaded_twice_is_one_case_of_its_first_upload() -> None:
     assert got.counts.images == 1
 
 
-def test_a_shadow_that_has_not_come_is_waited_for() -> None:
+def test_an_upload_without_its_shadow_is_counted_apart() -> None:
     answered, _ = both("j", "q")
     got = sample([*both("i", "p"), answered], [read("i", {E: "absent"}), read("j", {E: "absent"})])
-    assert (got.counts.images, got.counts.waiting) == (1, 1)
+    assert (got.counts.images, got.counts.unpaired) == (1, 1)
 
 
 @pytest.mark.parametrize("trained", ["p", "i"])
@@ -108,7 +108,7 @@ def test_in_a_split_each_image_is_in_one_arm_and_patients_are_numbered_together(
     _, two = both("j", "q")
     reads = [read("i", {E: "present"}), read("j", {E: "absent"})]
     got = sample([one, two], reads, design="split")
-    assert got.counts.waiting == 0
+    assert got.counts.unpaired == 0
     assert [*got.champion.patient, *got.challenger.patient] == [0, 1]
 
 

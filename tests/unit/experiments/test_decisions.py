@@ -24,7 +24,7 @@ def bus() -> MemoryBus:
 
 
 def keep(bus: MemoryBus, version: int) -> Control:
-    return decisions.keep(bus, read(bus, "xray"), version, ME, {"version": version})
+    return decisions.keep(bus, "xray", version, ME, {"version": version})
 
 
 def promote(bus: MemoryBus, version: int, **changes) -> Control:
@@ -60,6 +60,22 @@ def test_a_release_is_kept_loaded_once(bus: MemoryBus) -> None:
     assert keep(bus, 1).keep == (1,)
     assert keep(bus, 1).revision == 1
     assert last(bus).action == "release"
+
+
+class Busy(MemoryBus):
+    """A bus on which somebody else decides just before the first write here."""
+
+    raced = False
+
+    def exclusive(self, name):
+        if not self.raced:
+            self.raced = True
+            decisions.keep(self, "xray", 9, ME, {})
+        return super().exclusive(name)
+
+
+def test_a_release_that_somebody_else_decided_during_is_kept_all_the_same() -> None:
+    assert keep(Busy(), 1).keep == (9, 1)
 
 
 def test_from_release_over_experiment_and_promotion_to_rollback(champion_1: MemoryBus) -> None:

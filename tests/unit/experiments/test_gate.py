@@ -15,7 +15,7 @@ from tests.unit.experiments.records import START, VERSIONS, experiment
 
 COUNTS = Counts(
     images=0,
-    waiting=0,
+    unpaired=0,
     trained_images=0,
     trained_patients=0,
     unread=0,
@@ -84,7 +84,8 @@ def release(**metrics: object) -> Release:
 
 def test_a_card_without_an_evaluation_is_named() -> None:
     assert unevaluated(release(validation={"macro_auroc": 0.8})) == []
-    (sentence,) = unevaluated(structs.replace(release(), version=3))
+    too_few = release(validation={"macro_auroc": None})
+    (sentence,) = unevaluated(structs.replace(too_few, version=3))
     assert "version 3, with no macro_auroc" in sentence
 
 

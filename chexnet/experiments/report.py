@@ -1,0 +1,162 @@
+"""A comparison for people: a table in the terminal, a figure, a page that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import TYPE_CHECKING, Any
+
+from chexnet.errors import ConfigError
+from chexnet.evaluation.delong import Interval
+from chexnet.experiments.comparison import Comparison
+from chexnet.experiments.review import Finding, Review
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; color: #222 }}
+table {{ border-collapse: collapse; margin: 1rem 0 }}
+td, th {{ padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left }}
+img {{ max-width: 100% }}
+</style></head><body><h1>{title}</h1>{body}</body></html>
+"""
+HEADINGS = ("finding", "patients with", "without", "champion", "challenger", "difference", "")
+
+
+def words(interval: Interval | None, sign: str = "") -> str:
+    """Return an estimate with its interval."""
+    if interval is None:
+        return "-"
+    return f"{interval.value:{sign}.3f} ({interval.low:{sign}.3f} to {interval.high:{sign}.3f})"
+
+
+def rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return a row for each label and one for the macro, in the order of HEADINGS."""
+    made = [
+        (
+            label.name,
+            _both(label.patients_with),
+            _both(label.patients_without),
+            words(label.champion),
+            words(label.challenger),
+            words(label.difference, "+"),
+            f"not in the macro: {label.left_out}" if label.left_out else "",
+        )
+        for label in comparison.labels
+    ]
+    macro = (
+        words(comparison.champion),
+        words(comparison.challenger),
+        words(comparison.difference, "+"),
+    )
+    return [*made, ("macro AUROC", "", "", *macro, "decides")]
+
+
+def _both(patients: dict[str, int]) -> str:
+    """Return one number where both arms saw the same patients, else both."""
+    return " / ".join(dict.fromkeys(str(n) for n in patients.values()))
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return, as sentences, what the figures rest on."""
+    c, level = comparison.counts, f"{comparison.confidence:.0%}"
+    cases = ", ".join(
+        f"{n} of {comparison.patients[arm]} patients in {arm} (version {comparison.versions[arm]})"
+        for arm, n in comparison.cases.items()
+    )
+    how = "paired, on the same images" if comparison.paired else "unpaired, on other patients"
+    unsure = sum(label.unsure for label in comparison.labels)
+    return [
+        f"Cases: {cases}.",
+        f"AUROCs with {level} intervals; patients are the independent units; {how}.",
+        f"Reads that count: {c.blinded} blinded, {c.reference} reference. {c.assisted} assisted"
+        f" reads don't. {unsure} findings were unsure; they are in no count.",
+        f"Left out: {c.trained_images} images of {c.trained_patients} patients that an arm was"
+        f" trained on; {c.unread} images that nobody read; {c.unpaired} uploads without a shadow.",
+        "The interval is valid once, at the planned number of cases, not under peeking.",
+    ]
+
+
+def table(comparison: Comparison) -> Table:
+    """Return the rows for the terminal."""
+    from rich.table import Table
+
+    drawn = Table(*HEADINGS, title=f"{comparison.experiment}: {comparison.arm} against champion")
+    for row in rows(comparison):
+        drawn.add_row(*row, style="bold" if row[-1] == "decides" else None)
+    return drawn
+
+
+def figure(comparison: Comparison) -> bytes:
+    """Return a PNG of all differences with their intervals.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    drawn, axes = _canvas(len(comparison.macro_labels))
+    measured = [(x.name, x.difference) for x in comparison.labels if x.difference]
+    if comparison.difference:
+        measured.append(("macro AUROC", comparison.difference))
+    for height, (_, d) in enumerate(reversed(measured)):
+        color = "tab:blue" if height else "black"
+        axes.plot([d.low, d.high], [height, height], color=color, linewidth=2)
+        axes.plot(d.value, height, "o" if height else "D", color=color)
+    axes.axvline(comparison.margin, color="tab:red", linestyle="--", linewidth=1)
+    axes.set_yticks(range(len(measured)), [name for name, _ in reversed(measured)])
+    level = f"{comparison.confidence:.0%}"
+    axes.set_xlabel(f"AUROC, {comparison.arm} - champion, {level} interval; dashed: margin")
+    axes.set_title(
+        f"{comparison.experiment}: {max(comparison.cases.values())} cases an arm at most"
+    )
+    png = io.BytesIO()
+    drawn.savefig(png, format="png", dpi=120)
+    return png.getvalue()
+
+
+def _canvas(labels: int) -> tuple[Figure, Any]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        rule = "A figure needs matplotlib. Received: an installation without it."
+        raise ConfigError(
+            f"{rule} Install it with: pip install 'chexnet-pipeline[notebook]'"
+        ) from error
+    drawn = Figure(figsize=(7, 1.6 + 0.3 * labels), layout="constrained")
+    return drawn, drawn.add_subplot()
+
+
+def page(review: Review, resampled: dict[str, tuple[float, float]]) -> str:
+    """Return the whole review as one HTML page.
+
+    Args:
+        review: of the running experiment.
+        resampled: arm → the bootstrap's interval of the difference, where there is one.
+    """
+    body = "".join(_section(arm, f, resampled.get(arm)) for arm, f in review.arms.items())
+    read_to = ", ".join(f"{where} to {what}" for where, what in sorted(review.read_to.items()))
+    body += f"<p>Revision {review.control.revision}. Read: {html.escape(read_to)}.</p>"
+    return PAGE.format(title=html.escape(review.experiment.name), body=body)
+
+
+def _section(arm: str, finding: Finding, resampled: tuple[float, float] | None) -> str:
+    comparison = finding.comparison
+    said = notes(comparison)
+    if resampled:
+        said.append(
+            f"Patient bootstrap of the difference: {resampled[0]:+.3f} to {resampled[1]:+.3f}."
+        )
+    png = base64.b64encode(figure(comparison)).decode()
+    head = "".join(f"<th>{name}</th>" for name in HEADINGS)
+    cells = ("".join(f"<td>{html.escape(c)}</td>" for c in row) for row in rows(comparison))
+    missing = finding.missing or ("Nothing is missing: the gate is open on evidence.",)
+    return (
+        f"<h2>{html.escape(arm)} against champion</h2>"
+        f"<ul>{''.join(f'<li>{html.escape(s)}</li>' for s in missing)}</ul>"
+        f'<img alt="Differences of AUROC with intervals" src="data:image/png;base64,{png}">'
+        f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+        f"<ul>{''.join(f'<li>{html.escape(s)}</li>' for s in said)}</ul>"
+    )

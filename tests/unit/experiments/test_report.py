@@ -1,0 +1,73 @@
+"""The report: what a person reads, escaped, with a figure, in one file."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from chexnet.errors import ConfigError
+from chexnet.evaluation.delong import Interval
+from chexnet.experiments.report import figure, notes, page, rows, table, words
+from tests.unit.experiments.records import experiment, read
+from tests.unit.experiments.test_comparison import E, M, compared, records, six
+from tests.unit.experiments.test_flow import World, world  # noqa: F401 (a fixture)
+
+
+def one_label_of_two():
+    given = [(u, (*a, 0.5), (*b, 0.5), f | {M: "absent"}) for u, a, b, f in six()]
+    return compared(*records(given))
+
+
+def test_an_estimate_is_never_without_its_interval() -> None:
+    assert words(Interval(0.8333, 0.7, 0.9)) == "0.833 (0.700 to 0.900)"
+    assert words(Interval(0.1, -0.02, 0.2), "+") == "+0.100 (-0.020 to +0.200)"
+    assert words(None) == "-"
+
+
+def test_each_label_has_a_row_and_the_macro_decides() -> None:
+    effusion, mass, macro = rows(one_label_of_two())
+    assert effusion[:3] == (E, "3", "3")
+    assert mass[-1] == "not in the macro: 0 of 2 patients with it in champion"
+    assert (macro[0], macro[-1]) == ("macro AUROC", "decides")
+    assert macro[5] == "+0.167 (-0.211 to +0.544)"  # As worked out in test_comparison.
+
+
+def test_the_notes_say_what_was_counted_and_left_out() -> None:
+    predictions, reads = records(six())
+    seen = read("i0", {E: "present"}, protocol="assisted")
+    said = " ".join(notes(compared(predictions, [*reads, seen])))
+    assert "6 of 6 patients in champion (version 1)" in said
+    assert "0 blinded, 6 reference. 1 assisted" in said
+
+
+def test_the_terminal_shows_the_table() -> None:
+    console = Console(file=io.StringIO(), width=200, record=True)
+    console.print(table(one_label_of_two()))
+    assert "not in the macro" in console.export_text()
+
+
+def test_the_figure_is_a_picture_with_ink_on_it() -> None:
+    image = Image.open(io.BytesIO(figure(one_label_of_two())))
+    assert image.format == "PNG"
+    assert len(set(image.convert("L").tobytes())) > 10
+
+
+def test_the_page_holds_all_it_needs_and_escapes_names(world: World) -> None:  # noqa: F811
+    world.start(experiment(min_positive=5, min_cases=50), 1.0)
+    world.predict(range(40))
+    world.read(range(40))
+    text = page(world.review(), {"b": (-0.01, 0.02)})
+    assert "data:image/png;base64," in text
+    assert "Patient bootstrap of the difference: -0.010 to +0.020." in text
+    assert "<script" not in text
+    assert 'src="http' not in text
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ConfigError, match=r"pip install 'chexnet-pipeline\[notebook\]'"):
+        figure(one_label_of_two())
