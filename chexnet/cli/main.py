@@ -13,7 +13,18 @@ from chexnet.errors import ChexnetError
 
 # A group is a module of this package with a Typer called `app`, and its name in `chexnet --help`.
 # A module whose `app` has one command and no help of its own is that command.
-GROUPS: tuple[str, ...] = ("data", "train", "lineage", "open")
+GROUPS: tuple[str, ...] = (
+    "data",
+    "train",
+    "release",
+    "experiment",
+    "feedback",
+    "promote",
+    "rollback",
+    "audit",
+    "lineage",
+    "open",
+)
 
 app = typer.Typer(
     no_args_is_help=True,

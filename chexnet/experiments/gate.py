@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chexnet.errors import Refused
 from chexnet.experiments.comparison import Comparison
-from chexnet.messages import Experiment, Release
+from chexnet.messages import Control, Experiment, Release
 
 
 def unproven(comparison: Comparison, experiment: Experiment) -> list[str]:
@@ -39,6 +39,16 @@ def unevaluated(release: Release) -> list[str]:
     rule = "A release must have an evaluation in its card."
     received = f"Received: version {release.version}, with no macro_auroc of any split."
     return [f"{rule} {received} Train it again with a validation split: chexnet train"]
+
+
+def uncompared(version: int, control: Control) -> list[str]:
+    """Return what a version that is in no arm lacks: nothing, where there is no champion yet."""
+    if control.champion is None:
+        return []
+    rule = "A version must have been compared with the champion, in the running experiment."
+    arms = ", ".join(f"{name}={v}" for name, v in control.arms.items()) or "no arms"
+    todo = f"Start one with: chexnet experiment start NAME --arm NAME={version}"
+    return [f"{rule} Received: version {version}, beside {arms}. {todo}"]
 
 
 def require(version: int, missing: Sequence[str]) -> None:

@@ -24,17 +24,20 @@ class Golden(Protocol):
         """Raise Refused where `predict` answers something else."""
 
 
-def missing(version: int, replicas: Replicas, golden: Golden) -> list[str]:
-    """Return, as sentences, what keeps `version` from taking a role; nothing where it is ready."""
+def missing(version: int, replicas: Replicas, golden: Golden | None) -> list[str]:
+    """Return, as sentences, what keeps `version` from taking a role; nothing where it is ready.
+
+    Without `golden` only its state is asked: enough for a version that has answered before.
+    """
     waiting, wrong = [], []
     for name, serving in replicas.items():
         try:
             states = next(iter(serving.states().values()), {})
             state = states.get(version, "not loaded")
-            if state == AVAILABLE:
-                golden.check(partial(serving.predict, version))
-            else:
+            if state != AVAILABLE:
                 waiting.append(f"{state} on {name}")
+            elif golden is not None:
+                golden.check(partial(serving.predict, version))
         except ChexnetError as error:
             wrong.append(f"{name}: {error}")
     if waiting:

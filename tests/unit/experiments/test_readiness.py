@@ -15,6 +15,13 @@ def test_a_version_that_every_replica_serves_as_exported_lacks_nothing() -> None
     assert [r.asked for r in replicas.values()] == [[2], [2]]
 
 
+def test_for_a_version_that_has_answered_before_its_state_is_enough() -> None:
+    replica = Replica(v2="AVAILABLE")
+    assert missing(2, {"one": replica}, None) == []
+    assert replica.asked == []
+    assert len(missing(1, {"one": replica}, None)) == 1
+
+
 def test_the_replica_that_is_still_loading_is_named() -> None:
     replicas = {
         "one": Replica(v7="AVAILABLE"),
