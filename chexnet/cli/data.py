@@ -15,11 +15,13 @@ app = typer.Typer(no_args_is_help=True, help="Make phantoms, and datasets to tra
 
 @app.command()
 def phantoms(
+    *,
     out: Annotated[Path, typer.Argument(help="The folder to write into.")],
     count: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Another seed has other patients.")] = 0,
     contrast: Annotated[float, typer.Option(min=0, help="Of the signs; 1 is hard enough.")] = 1.0,
     size: Annotated[int, typer.Option(min=64, max=4096, help="Rows and columns.")] = 512,
+    visits: Annotated[int, typer.Option(min=1, help="Images of a patient at most.")] = 6,
 ) -> None:
     """Write synthetic chest images and labels.csv. They are nobody's X-rays, and say so.
 
@@ -27,7 +29,7 @@ def phantoms(
     """
     from chexnet.data import phantoms as drawing
 
-    planned = drawing.plan(count, seed)
+    planned = drawing.plan(count, seed, visits=visits)
     with bar("Drawing phantoms", count) as advance:
         for _ in drawing.write(out, planned, contrast=contrast, size=size):
             advance()

@@ -61,8 +61,8 @@ class Phantom:
         return f"{self.patient}-{self.visit}.png"
 
 
-def plan(count: int, seed: int) -> list[Phantom]:
-    """Return `count` phantoms: who comes how often, with what."""
+def plan(count: int, seed: int, *, visits: int = 6) -> list[Phantom]:
+    """Return `count` phantoms: who comes how often (at most `visits` times), with what."""
     planned: list[Phantom] = []
     number = 0
     while len(planned) < count:
@@ -70,7 +70,7 @@ def plan(count: int, seed: int) -> list[Phantom]:
         sex: Literal["F", "M"] = "F" if rng.random() < 0.45 else "M"
         age = int(np.clip(rng.normal(52, 17), 18, 95))
         causes = rng.standard_normal(len(CAUSES))
-        for visit in range(min(int(rng.geometric(0.55)), count - len(planned))):
+        for visit in range(min(int(rng.geometric(0.55)), visits, count - len(planned))):
             view: Literal["PA", "AP"] = "AP" if rng.random() < 0.3 else "PA"
             found = _findings(causes, rng)
             planned.append(

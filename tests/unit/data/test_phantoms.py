@@ -30,6 +30,11 @@ def test_the_same_seed_gives_the_same_images_and_another_one_other_patients() ->
     assert np.array_equal(phantoms.render(first[3]), phantoms.render(again[3]))
 
 
+def test_patients_come_no_more_often_than_they_may() -> None:
+    once = phantoms.plan(100, 1, visits=1)
+    assert len({p.patient for p in once}) == 100
+
+
 def test_a_longer_plan_begins_with_the_shorter_one() -> None:
     assert phantoms.plan(50, 1)[:20] == phantoms.plan(20, 1)
 
