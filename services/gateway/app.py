@@ -1,0 +1,146 @@
+"""The gateway's HTTP: POST /uploads, GET /uploads/<id>, GET /uploads/<id>/events."""
+
+from __future__ import annotations
+
+import hmac
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO, Any
+from urllib.parse import unquote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from chexnet.errors import BadInput, Unavailable
+from chexnet.inputs.base import Limits
+from chexnet.messages import Message
+from chexnet.steps.ports import Bus
+from services.gateway import archives
+from services.gateway.intake import Intake, Patient
+from services.gateway.statuses import FINAL, Status, Statuses
+
+IN_MEMORY = 32 * 2**20  # Bytes of a body; a larger archive goes to a temporary file.
+
+
+class Gateway:
+    """The routes' handlers.
+
+    Args:
+        token: that every request must bring as `Authorization: Bearer <token>`.
+    """
+
+    def __init__(
+        self, intake: Intake, statuses: Statuses, bus: Bus, *, token: str, limits: Limits
+    ) -> None:
+        self._intake, self._statuses, self._bus = intake, statuses, bus
+        self._token, self._limits = token, limits
+
+    def app(self) -> Starlette:
+        """Return the ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/uploads", self.upload, methods=["POST"]),
+                Route("/uploads/{upload_id}", self.status),
+                Route("/uploads/{upload_id}/events", self.events),
+            ]
+        )
+
+    async def upload(self, request: Request) -> Response:
+        """Take one file, or a zip of files, as the body."""
+        if (refusal := self._unauthorised(request)) is not None:
+            return refusal
+        patient = Patient(
+            unquote(request.headers.get("x-patient-id", "")) or None,
+            unquote(request.headers.get("x-patient-issuer", "")),
+        )
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as body:
+            try:
+                await self._receive(request, body)
+            except BadInput as error:
+                return _json(413, {"uploads": [], "refused": [_refused(0, error)]})
+            except ClientDisconnect:
+                return Response(status_code=400)
+            try:
+                return await run_in_threadpool(self._take, body, patient)
+            except Unavailable as error:
+                return _json(503, {"error": str(error)})
+
+    async def _receive(self, request: Request, body: IO[bytes]) -> None:
+        size, limit = 0, self._limits.encoded_bytes
+        async for chunk in request.stream():
+            if size == 0 and chunk.startswith(archives.MAGIC):
+                limit = self._limits.archive_bytes
+            size += len(chunk)
+            if size > limit:
+                rule = f"A file may have at most {limit:,} bytes."
+                raise BadInput("too-large", f"{rule} Received: more. Export it as 8-bit PNG.")
+            body.write(chunk)
+        body.seek(0)
+
+    def _take(self, body: IO[bytes], patient: Patient) -> Response:
+        uploads: list[dict[str, Any]] = []
+        refused: list[dict[str, Any]] = []
+        for index, made in enumerate(self._intake.take(body, patient)):
+            if isinstance(made, BadInput):
+                refused.append(_refused(index, made))
+                continue
+            duplicate = self._statuses.has_image(made.headers.image_id)
+            self._bus.send([made])  # One by one: a large archive is never whole in memory.
+            self._statuses.sent(made)
+            uploads.append(_accepted(index, made, duplicate=duplicate))
+        return _json(202 if uploads else 422, {"uploads": uploads, "refused": refused})
+
+    async def status(self, request: Request) -> Response:
+        """Answer how far an upload is."""
+        if (refusal := self._unauthorised(request)) is not None:
+            return refusal
+        status = self._statuses.get(request.path_params["upload_id"])
+        return _unknown() if status is None else _json(200, status)
+
+    async def events(self, request: Request) -> Response:
+        """Stream an upload's states as server-sent events, until it is predicted or rejected."""
+        if (refusal := self._unauthorised(request)) is not None:
+            return refusal
+        upload_id = request.path_params["upload_id"]
+        if self._statuses.get(upload_id) is None:
+            return _unknown()
+        return StreamingResponse(self._stream(request, upload_id), media_type="text/event-stream")
+
+    async def _stream(self, request: Request, upload_id: str) -> AsyncIterator[bytes]:
+        told: Status | None = None
+        while not (told and told.state in FINAL) and not await request.is_disconnected():
+            known = told.state if told else None
+            status = await run_in_threadpool(self._statuses.wait, upload_id, known, 5.0)
+            if status is not None and status != told:
+                told = status
+                yield b"data: " + msgspec.json.encode(status) + b"\n\n"
+
+    def _unauthorised(self, request: Request) -> Response | None:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if hmac.compare_digest(given.encode(), self._token.encode()):
+            return None
+        rule = "A request must bring the gateway's token as Authorization: Bearer."
+        return _json(401, {"error": f"{rule} Received: none, or another. It is in the token file."})
+
+
+def _json(status: int, body: object) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+def _unknown() -> Response:
+    rule = "An upload id must be of a recent upload."
+    return _json(404, {"error": f"{rule} Received: another. Try: chexnet lineage <upload id>"})
+
+
+def _accepted(index: int, upload: Message, *, duplicate: bool) -> dict[str, Any]:
+    headers = upload.headers
+    ids = {"upload_id": headers.upload_id, "image_id": headers.image_id, "unit": upload.key}
+    return {"index": index, **ids, "duplicate": duplicate}
+
+
+def _refused(index: int, error: BadInput) -> dict[str, Any]:
+    return {"index": index, "code": error.code, "reason": str(error)}

@@ -1,0 +1,69 @@
+"""Archives: the files in a zip, under limits that hold whatever its headers claim."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from typing import IO
+
+from chexnet.errors import BadInput
+from chexnet.inputs.base import Limits
+
+MAGIC = b"PK\x03\x04"
+ENCRYPTED = 0x1
+
+
+def members(archive: IO[bytes], limits: Limits) -> Iterator[bytes | BadInput]:
+    """Yield each file of a zip, or why it can't be taken; no name or path of it is used.
+
+    Raises:
+        BadInput: `archive` if the zip as a whole can't be taken.
+    """
+    try:
+        opened = zipfile.ZipFile(archive)
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        rule = "A zip must be whole and valid."
+        raise BadInput(
+            "archive", f"{rule} Received: {type(error).__name__}. Make it again."
+        ) from None
+    with opened:
+        files = [info for info in opened.infolist() if not _ignored(info)]
+        if not 1 <= len(files) <= limits.archive_members:
+            rule = f"A zip must have 1 to {limits.archive_members:,} files."
+            raise BadInput("archive", f"{rule} Received: {len(files):,}. Split it.")
+        left = limits.archive_bytes
+        for info in files:
+            try:
+                data = _one(opened, info, min(limits.encoded_bytes, left))
+            except BadInput as error:
+                yield error
+                continue
+            left -= len(data)
+            yield data
+
+
+def _ignored(info: zipfile.ZipInfo) -> bool:
+    """Whether it is a folder, or what file managers put beside people's files."""
+    name = info.filename.rsplit("/", 1)[-1]
+    return info.is_dir() or name.startswith(".") or info.filename.startswith("__MACOSX/")
+
+
+def _one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    if info.flag_bits & ENCRYPTED:
+        rule = "A file in a zip must not be encrypted."
+        raise BadInput("encrypted", f"{rule} Received: one that is. Make the zip without password.")
+    try:
+        with opened.open(info) as member:
+            data = member.read(limit + 1)
+    except Exception as error:  # Of a broken member: zlib, CRC, an unknown method.
+        rule = "A file in a zip must be whole."
+        raise BadInput(
+            "archive", f"{rule} Received: {type(error).__name__}. Make it again."
+        ) from None
+    if len(data) > limit:
+        rule = f"A file in a zip may have at most {limit:,} bytes."
+        raise BadInput("too-large", f"{rule} Received: one with more. Export it as 8-bit PNG.")
+    if data.startswith(MAGIC):
+        rule = "A zip must hold images. Received: another zip in it."
+        raise BadInput("nested", f"{rule} Unpack the inner one first.")
+    return data
