@@ -72,7 +72,7 @@ class Gateway:
     async def _receive(self, request: Request, body: IO[bytes]) -> None:
         size, limit = 0, self._limits.encoded_bytes
         async for chunk in request.stream():
-            if size == 0 and chunk.startswith(archives.MAGIC):
+            if size == 0 and chunk.startswith(archives.MAGICS):
                 limit = self._limits.archive_bytes
             size += len(chunk)
             if size > limit:

@@ -9,7 +9,7 @@ from typing import IO
 from chexnet.errors import BadInput
 from chexnet.inputs.base import Limits
 
-MAGIC = b"PK\x03\x04"
+MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # The second of an empty one.
 ENCRYPTED = 0x1
 
 
@@ -63,7 +63,7 @@ def _one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
     if len(data) > limit:
         rule = f"A file in a zip may have at most {limit:,} bytes."
         raise BadInput("too-large", f"{rule} Received: one with more. Export it as 8-bit PNG.")
-    if data.startswith(MAGIC):
+    if data.startswith(MAGICS):
         rule = "A zip must hold images. Received: another zip in it."
         raise BadInput("nested", f"{rule} Unpack the inner one first.")
     return data

@@ -50,7 +50,7 @@ class Intake:
         body.seek(0)
         files: Iterable[bytes | BadInput]
         try:
-            is_zip = start == archives.MAGIC
+            is_zip = start in archives.MAGICS
             files = archives.members(body, self._limits) if is_zip else [body.read()]
             for file in files:
                 yield file if isinstance(file, BadInput) else self._one(file, patient)
