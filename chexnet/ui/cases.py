@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -12,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from chexnet import topics
+from chexnet.adapters.gateway import Accepted, Refusal, Sent
 from chexnet.errors import BadInput
 from chexnet.inputs.base import Input
 from chexnet.messages import Message, Prediction, decode, new_id, now
@@ -38,6 +38,7 @@ class Case(Struct, kw_only=True):
     upload_id: str = ""
     image_id: str = ""
     unit: str = ""
+    duplicate: bool = False  # The gateway had this image before.
     error: str = ""
     canonical: NDArray[np.uint8] | None = None
     prediction: Prediction | None = None
@@ -46,14 +47,6 @@ class Case(Struct, kw_only=True):
     def answered(self) -> bool:
         """Whether there is an output to reveal."""
         return self.prediction is not None
-
-
-class Accepted(Struct, frozen=True, kw_only=True):
-    """What the gateway made of a file, or of a member of an archive."""
-
-    upload_id: str
-    image_id: str
-    unit: str
 
 
 class Cases:
@@ -89,17 +82,23 @@ class Cases:
         """The file can't be used; `sentence` says why and what to do."""
         self._change(case_id, state="refused", error=sentence)
 
-    def accept(self, case_id: str, made: Iterable[Accepted]) -> None:
-        """The gateway took the file. An archive becomes one case for each of its members."""
+    def accept(self, case_id: str, sent: Sent) -> None:
+        """The gateway answered. An archive becomes one case for each of its members."""
         with self._lock:
-            first, *others = made
-            name = self._cases[case_id].name
-            self._bind(case_id, first)
-            for number, member in enumerate(others, start=2):
-                title = f"{name} · {number}"
-                case = Case(case_id=new_id(), name=title, state="sent", added_at=now())
-                self._add(case)
-                self._bind(case.case_id, member)
+            members: list[Accepted | Refusal] = [*sent.uploads, *sent.refused]
+            name, single = self._cases[case_id].name, len(members) == 1
+            for member in sorted(members, key=lambda member: member.index):
+                its_id = case_id
+                if not single:
+                    title = f"{name} · {member.index + 1}"
+                    its_id = new_id()
+                    self._add(Case(case_id=its_id, name=title, state="sent", added_at=now()))
+                if isinstance(member, Accepted):
+                    self._bind(its_id, member)
+                else:
+                    self.refuse(its_id, member.reason)
+            if not single:
+                self._drop(case_id)
 
     def see(self, message: Message) -> None:
         """Take in a record of one of the topics FOLLOWED."""
@@ -152,10 +151,13 @@ class Cases:
         with self._lock:
             self._cases[case.case_id] = case
             while len(self._cases) > KEPT:
-                oldest = next(iter(self._cases))
-                self._by_upload.pop(self._cases.pop(oldest).upload_id, None)
+                self._drop(next(iter(self._cases)))
             self.revision += 1
             return case
+
+    def _drop(self, case_id: str) -> None:
+        self._by_upload.pop(self._cases.pop(case_id).upload_id, None)
+        self.revision += 1
 
     def _bind(self, case_id: str, made: Accepted) -> None:
         """Give the case its upload; the bus may have been faster than the gateway's answer."""
@@ -167,7 +169,7 @@ class Cases:
             seen = {name: getattr(earlier, name) for name in kept}
         self._by_upload[made.upload_id] = case_id
         identity = {"upload_id": made.upload_id, "image_id": made.image_id, "unit": made.unit}
-        self._change(case_id, **{"state": "sent", **identity, **seen})
+        self._change(case_id, **{"state": "sent", **identity, **seen}, duplicate=made.duplicate)
 
     def _change(self, case_id: str, **values: object) -> None:
         with self._lock:

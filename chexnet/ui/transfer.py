@@ -6,22 +6,21 @@ The kernel passes them on to the gateway, which removes the identity; nothing is
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
+from chexnet.adapters.gateway import Sent
 from chexnet.errors import ChexnetError
-from chexnet.ui.cases import Accepted, Cases
+from chexnet.ui.cases import Cases
 
 
 class Gateway(Protocol):
     """Where files go; chexnet/adapters/gateway.py fills it."""
 
-    def upload(self, data: bytes) -> Sequence[Accepted]:
-        """Send one file; return one entry, or one for each member of an archive (at least one).
+    def send(self, data: bytes) -> Sent:
+        """Send one file; return what was taken and what was refused of it.
 
         Raises:
-            BadInput: the file is at fault.
             Unavailable: the gateway does not answer.
         """
 
@@ -72,7 +71,7 @@ class Inbox:
 
     def _send(self, file_id: str, data: bytes) -> None:
         try:
-            self._cases.accept(file_id, self._gateway.upload(data))
+            self._cases.accept(file_id, self._gateway.send(data))
         except ChexnetError as error:
             self._cases.refuse(file_id, str(error))
         except Exception as error:

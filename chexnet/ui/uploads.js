@@ -7,7 +7,7 @@ const TOLD = {
   sending: (c) => `Sending ${Math.round((100 * c.received) / Math.max(c.size, 1))} %`,
   sent: () => "Sent. Waiting for the check",
   checked: () => "Checked. Waiting for the prediction",
-  predicted: (c) => (c.read ? "Read" : "Ready to read"),
+  predicted: (c) => (c.read ? "Read" : "Ready to read") + (c.duplicate ? " · seen before" : ""),
   refused: (c) => c.error,
 };
 

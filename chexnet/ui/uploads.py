@@ -25,6 +25,7 @@ def row(case: Case, readings: Readings) -> dict[str, Any]:
         "received": case.received,
         "checked": case.canonical is not None,
         "read": bool(case.image_id) and readings.phase(case) != "blinded",
+        "duplicate": case.duplicate,
         "error": case.error,
     }
 

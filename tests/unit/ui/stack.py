@@ -8,10 +8,11 @@ import numpy as np
 from chexnet_waveform.input import Waveform
 
 from chexnet import topics
+from chexnet.adapters.gateway import Accepted, Refusal, Sent
 from chexnet.adapters.memory import MemoryBus
+from chexnet.errors import BadInput
 from chexnet.inputs.base import Limits
 from chexnet.messages import Headers, Message, Prediction, Rejected, Tensor, new_id
-from chexnet.ui.cases import Accepted
 from chexnet.ui.wiring import Wiring
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -25,15 +26,19 @@ class Pipeline:
     def __init__(self) -> None:
         self.bus, self.source = MemoryBus(), Waveform()
 
-    def upload(self, data: bytes) -> list[Accepted]:
-        cleaned = self.source.clean(data, Limits())
+    def send(self, data: bytes) -> Sent:
+        try:
+            cleaned = self.source.clean(data, Limits())
+        except BadInput as error:
+            return Sent(refused=[Refusal(code=error.code, reason=str(error))])
         unit = cleaned.patient or cleaned.image_id
         headers = Headers(
             schema="upload/1", upload_id=new_id(), image_id=cleaned.image_id, created_at=AT
         )
         upload = Message(topic=topics.UPLOADS, key=unit, value=cleaned.data, headers=headers)
         self.bus.send([upload])
-        return [Accepted(upload_id=headers.upload_id, image_id=cleaned.image_id, unit=unit)]
+        made = Accepted(upload_id=headers.upload_id, image_id=cleaned.image_id, unit=unit)
+        return Sent(uploads=[made])
 
     def uploads(self) -> list[Message]:
         return list(self.bus.read([topics.UPLOADS]).to_end())

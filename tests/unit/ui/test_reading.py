@@ -36,7 +36,7 @@ def readings(pipeline: Pipeline) -> Readings:
 
 def a_case(pipeline: Pipeline, *, answered: bool, number: int = 0) -> Case:
     data = next(signals.draw(1, start=number)).data
-    (made,) = pipeline.upload(data)
+    (made,) = pipeline.send(data).uploads
     upload = next(u for u in pipeline.uploads() if u.headers.upload_id == made.upload_id)
     pipeline.check(upload)
     if answered:

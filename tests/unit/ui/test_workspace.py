@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chexnet import topics
+from chexnet.adapters.gateway import Refusal, Sent
 from chexnet.errors import Unavailable
 from chexnet.messages import Control, Experiment, Feedback, Headers, Message, decode
 from chexnet.ui import Workspace
@@ -186,14 +187,14 @@ def control(pipeline: Pipeline, *, revision: int, experiment: Experiment | None)
 
 
 def test_cases_that_came_another_way_are_listed_too(workspace, pipeline) -> None:
-    pipeline.upload(DATA)
+    pipeline.send(DATA)
     pipeline.check(pipeline.uploads()[0])
     until(lambda: len(workspace.uploads.rows) == 1)
     assert workspace.uploads.rows[0]["state"] == "checked"
 
 
 def test_a_bus_faster_than_the_gateways_answer_makes_no_second_case(workspace, pipeline) -> None:
-    accept = pipeline.upload
+    accept = pipeline.send
 
     def slow(data: bytes) -> Any:
         made = accept(data)
@@ -201,10 +202,24 @@ def test_a_bus_faster_than_the_gateways_answer_makes_no_second_case(workspace, p
         until(lambda: len(workspace.uploads.rows) == 2)  # The file's, and the one from the bus.
         return made
 
-    pipeline.upload = slow
+    pipeline.send = slow
     send(workspace, DATA)
     until(lambda: state(workspace, "a.csv") == "checked")
     assert len(workspace.uploads.rows) == 1
+
+
+def test_an_archive_becomes_a_case_for_each_member_and_its_bad_ones_say_why(
+    workspace, pipeline
+) -> None:
+    good, bad = pipeline.send(DATA), pipeline.send(b"hello")
+    answer = Sent(
+        uploads=good.uploads, refused=[Refusal(index=1, code="x", reason=bad.refused[0].reason)]
+    )
+    pipeline.send = lambda data: answer
+    send(workspace, b"PK", name="all.zip")
+    until(lambda: state(workspace, "all.zip · 2") == "refused")
+    assert state(workspace, "all.zip · 1") == "sent"
+    assert state(workspace, "all.zip") == ""
 
 
 def test_the_notice_is_always_there(workspace) -> None:

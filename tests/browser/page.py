@@ -1,0 +1,79 @@
+"""The workspace as a person at a screen meets it: what can be seen and pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as TooLong
+
+MINUTE = 60_000  # Milliseconds: a kernel may start, a stack may be busy.
+
+
+class File(TypedDict):
+    """A file that no disk holds, as Playwright takes it."""
+
+    name: str
+    mimeType: str
+    buffer: bytes
+
+
+class WorkspacePage:
+    """A notebook's page with a workspace in it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    @property
+    def rows(self) -> Locator:
+        return self.page.get_by_role("listbox", name="Cases").get_by_role("option")
+
+    @property
+    def outputs(self) -> Locator:
+        return self.page.get_by_label("The model's output").locator(".cx-output")
+
+    def open(self, url: str, token: str, notebook: str) -> None:
+        """Open the notebook and run its cell."""
+        self.page.goto(f"{url}/doc/tree/{notebook}?token={token}", timeout=MINUTE)
+        self.page.locator(".jp-Notebook-ExecutionIndicator").wait_for(timeout=MINUTE)
+        for _ in range(6):  # JupyterLab drops a run that comes while the kernel starts.
+            self.page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
+            self.page.keyboard.press("Shift+Enter")
+            try:
+                self.page.locator(".cx-drop").wait_for(timeout=MINUTE / 6)
+                break
+            except TooLong:
+                continue
+        expect(self.page.get_by_text("Connected")).to_be_visible(timeout=MINUTE)
+
+    def choose(self, files: Sequence[Path] | Sequence[File]) -> None:
+        """Upload through the file chooser."""
+        with self.page.expect_file_chooser() as chooser:
+            self.page.get_by_role("button", name="Choose files").click()
+        chooser.value.set_files(files)
+
+    def drop(self, files: Sequence[File]) -> None:
+        """Upload by drag and drop."""
+        transfer = self.page.evaluate_handle(
+            """files => {
+                const transfer = new DataTransfer();
+                for (const [name, text] of files) transfer.items.add(new File([text], name));
+                return transfer;
+            }""",
+            [[f["name"], f["buffer"].decode()] for f in files],
+        )
+        self.page.dispatch_event(".cx-drop", "drop", {"dataTransfer": transfer})
+
+    def row(self, name: str) -> Locator:
+        return self.rows.filter(has_text=name)
+
+    def wait(self, name: str, told: str, timeout: float = MINUTE) -> None:
+        """Wait until the row of the file says `told`."""
+        expect(self.row(name)).to_contain_text(told, timeout=timeout)
+
+    def say(self, finding: str, choice: str) -> None:
+        """Press a choice of a finding."""
+        group = self.page.get_by_role("radiogroup", name=finding, exact=True)
+        group.get_by_role("radio", name=choice).check()
