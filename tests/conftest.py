@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from chexnet.adapters.kafka import KafkaBus
+from chexnet.experiments import control
 from chexnet.settings import Settings
+from tests.commands import chexnet, crown
 from tests.playbooks import temporary_site
+from tests.waveform import signals
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +41,35 @@ def stack() -> Iterator[Settings]:
     with temporary_site("xray", "waveform") as site:
         site.up()
         yield _settings(site.state / "xray.env")
+
+
+@pytest.fixture(scope="session")
+def champion(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The stack, whose pipeline `xray` has a champion: trained on phantoms in seconds, for real."""
+    if _champion_of(stack) is None:
+        folder = tmp_path_factory.mktemp("phantoms")
+        chexnet(stack, "data", "phantoms", folder, "--count", "400", "--size", "256")
+        crown(stack, folder, "--quick")
+    return stack
+
+
+@pytest.fixture(scope="session")
+def waveform(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The pipeline `waveform` of the stack, with a champion of its own."""
+    settings = _settings(stack.state / "waveform.env")
+    if _champion_of(settings) is None:
+        folder = tmp_path_factory.mktemp("traces")
+        signals.write(folder, 400)
+        crown(settings, folder, "--model", "waveform_cnn")
+    return settings
+
+
+def _champion_of(settings: Settings) -> int | None:
+    bus = KafkaBus(settings)
+    try:
+        return control.read(bus, settings.model).champion
+    finally:
+        bus.close()
 
 
 def _settings(env_file: Path) -> Settings:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -48,3 +50,15 @@ def _trace(
         begin = random.integers(0, len(wave) - 2 * RATE)
         wave[begin : begin + int(1.6 * RATE)] = 0
     return np.asarray(wave + 0.05 * random.standard_normal(len(wave)) - 0.2)
+
+
+def write(folder: Path, count: int, seed: int = 0) -> None:
+    """Write `count` traces and their labels.csv, as `chexnet data build` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "patient", *Waveform.labels])
+        for signal in draw(count, seed):
+            (folder / signal.name).write_bytes(signal.data)
+            found = (int(has) for has in signal.findings.values())
+            table.writerow([signal.name, signal.patient, *found])
