@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from chexnet import release as releases
-from chexnet.adapters.kafka import KafkaBus
-from chexnet.adapters.pachyderm import PachydermStore
-from chexnet.adapters.tf_serving import TfServing
 from chexnet.adapters.tf_serving.golden import Golden
 from chexnet.experiments import control as controls
 from chexnet.experiments import readiness
@@ -66,6 +63,10 @@ class Desk(Struct, frozen=True, kw_only=True):
 @contextmanager
 def desk() -> Iterator[Desk]:
     """Open the desk of the pipeline that the environment names."""
+    from chexnet.adapters.kafka import KafkaBus
+    from chexnet.adapters.pachyderm import PachydermStore
+    from chexnet.adapters.tf_serving import TfServing
+
     settings = Settings()
     serving = settings.serving
     replicas = {

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from chexnet.errors import ChexnetError, Refused
+from chexnet.errors import ChexnetError, Refused, Unavailable
 from chexnet.steps.ports import Serving
 
 AVAILABLE = "AVAILABLE"
@@ -29,22 +29,7 @@ def missing(version: int, replicas: Replicas, golden: Golden | None) -> list[str
 
     Without `golden` only its state is asked: enough for a version that has answered before.
     """
-    waiting, wrong = [], []
-    for name, serving in replicas.items():
-        try:
-            states = next(iter(serving.states().values()), {})
-            state = states.get(version, "not loaded")
-            if state != AVAILABLE:
-                waiting.append(f"{state} on {name}")
-            elif golden is not None:
-                golden.check(partial(serving.predict, version))
-        except ChexnetError as error:
-            wrong.append(f"{name}: {error}")
-    if waiting:
-        rule = "A version becomes champion only when AVAILABLE on every replica."
-        todo = "Wait with: chexnet status serving"
-        wrong.insert(0, f"{rule} Received: version {version}, {', '.join(waiting)}. {todo}")
-    return wrong
+    return _unserved(version, replicas) or _wrong(version, replicas, golden)
 
 
 def wait(
@@ -55,9 +40,43 @@ def wait(
     timeout: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Return when `version` is ready; raise Refused, with what is missing, after `timeout` s."""
+    """Return when `version` is ready; raise Refused, with what is missing, after `timeout` s.
+
+    Wrong golden outputs are not waited for: no time makes them right.
+    """
     deadline = time.monotonic() + timeout
-    while lacking := missing(version, replicas, golden):
+    while unserved := _unserved(version, replicas):
         if time.monotonic() > deadline:
-            raise Refused(f"Not ready after {timeout:.0f} s. {' '.join(lacking)}")
+            raise Refused(f"Not ready after {timeout:.0f} s. {' '.join(unserved)}")
         sleep(0.2)
+    if wrong := _wrong(version, replicas, golden):
+        raise Refused(" ".join(wrong))
+
+
+def _unserved(version: int, replicas: Replicas) -> list[str]:
+    """Return on which replicas the version is not AVAILABLE."""
+    waiting, down = [], []
+    for name, serving in replicas.items():
+        try:
+            states = next(iter(serving.states().values()), {})
+        except Unavailable as error:
+            down.append(f"{name}: {error}")
+            continue
+        if (state := states.get(version, "not loaded")) != AVAILABLE:
+            waiting.append(f"{state} on {name}")
+    if waiting:
+        rule = "A version becomes champion only when AVAILABLE on every replica."
+        todo = "Wait with: chexnet status serving"
+        down.insert(0, f"{rule} Received: version {version}, {', '.join(waiting)}. {todo}")
+    return down
+
+
+def _wrong(version: int, replicas: Replicas, golden: Golden | None) -> list[str]:
+    """Return on which replicas it does not answer as it was exported."""
+    wrong = []
+    for name, serving in replicas.items() if golden is not None else ():
+        try:
+            golden.check(partial(serving.predict, version))
+        except ChexnetError as error:
+            wrong.append(f"{name}: {error}")
+    return wrong

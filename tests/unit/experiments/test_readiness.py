@@ -61,3 +61,11 @@ def test_waiting_ends_when_the_version_is_loaded() -> None:
 def test_waiting_in_vain_says_for_what() -> None:
     with pytest.raises(Refused, match=r"Not ready after 0 s.*version 2, not loaded on one"):
         wait(2, {"one": Replica()}, Answers(2), timeout=0, sleep=lambda _: None)
+
+
+def test_wrong_golden_outputs_are_not_waited_for() -> None:
+    def sleep(_: float) -> None:
+        raise AssertionError
+
+    with pytest.raises(Refused, match="golden outputs"):
+        wait(2, {"one": Replica(v2="AVAILABLE")}, Answers(3), timeout=60, sleep=sleep)

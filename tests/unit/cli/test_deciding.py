@@ -1,0 +1,260 @@
+"""The commands that decide, over the memory adapters: what they say, print and exit with."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec import structs
+from typer.testing import CliRunner
+
+from chexnet.adapters.memory import MemoryBus, MemoryStore
+from chexnet.adapters.memory_serving import MemoryServing
+from chexnet.cli.desk import Desk
+from chexnet.cli.main import app
+from chexnet.errors import ChexnetError, ConfigError, NotFound, Refused
+from chexnet.experiments import decisions
+from chexnet.experiments.control import read
+from chexnet.messages import CHAMPION, Headers, Message
+from chexnet.models import card as cards
+from chexnet.settings import (
+    GatewaySettings,
+    KafkaSettings,
+    ServingSettings,
+    Settings,
+    StoreSettings,
+)
+from chexnet.topics import PREDICTIONS, SHADOW
+from tests.unit.experiments.records import START, prediction
+from tests.unit.test_release import CARD
+
+LABELS = ("Effusion", "Mass")
+
+
+def model(level: float):
+    return lambda x: {"probabilities": np.full((len(x), 2), level, np.float32)}
+
+
+class Reconciled(MemoryBus):
+    """A bus whose control a reconciler follows at once."""
+
+    def __init__(self, serving: MemoryServing) -> None:
+        super().__init__()
+        self.serving = serving
+
+    def send(self, messages) -> None:
+        super().send(messages)
+        for m in messages:
+            if m.topic.name == "control":
+                self.serving.label({}, read(self, "xray").loaded)
+
+
+class Stack:
+    """What the commands find where the real stack would be."""
+
+    def __init__(self, folder: Path) -> None:
+        self.serving = MemoryServing({1: model(0.25), 2: model(0.5)})
+        self.serving.loaded = set()
+        self.bus, self.store = Reconciled(self.serving), MemoryStore()
+        self.settings = Settings(
+            state=folder,
+            input="chest_xray",
+            kafka=KafkaSettings(bootstrap="none:0"),
+            store=StoreSettings(address="none:0"),
+            serving=ServingSettings(replicas="memory", models=folder / "models"),
+            gateway=GatewaySettings(url="http://none", token_file=folder / "token"),
+        )
+        for line, level in (("a", 0.25), ("b", 0.5)):
+            self._train(line, level)
+
+    @contextmanager
+    def desk(self):
+        replicas = {"memory": self.serving}
+        yield Desk(settings=self.settings, bus=self.bus, store=self.store, replicas=replicas)
+
+    def _train(self, line: str, level: float) -> None:
+        golden = io.BytesIO()
+        x = np.zeros((3, 4, 4, 1), np.uint8)
+        np.savez(golden, x=x, **model(level)(x))
+        card = structs.replace(CARD, line=line, labels=LABELS, training_units=("p-trained",))
+        self.store.ensure(f"models-{line}")
+        files = {
+            "saved_model.pb": line.encode(),
+            cards.CARD: card.encode(),
+            cards.GOLDEN: golden.getvalue(),
+        }
+        self.store.write(f"models-{line}", {f"/release/{k}": v for k, v in files.items()})
+
+    def predict(self, images: int, name: str) -> None:
+        """Let both arms see images of which every second shows both findings."""
+        rng = np.random.default_rng(0)
+        for n in range(images):
+            for arm, skill, topic in ((CHAMPION, 0.3, PREDICTIONS), ("b", 2.0, SHADOW)):
+                scores = {k: float(skill * (n % 2) + rng.normal()) for k in LABELS}
+                said = prediction(f"i{n}", f"p{n}", arm, scores, experiment=name)
+                headers = Headers(schema="prediction/1", created_at=START)
+                self.bus.send(
+                    [Message(topic=topic, key=f"p{n}", value=said.encode(), headers=headers)]
+                )
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    made = Stack(tmp_path)
+    monkeypatch.setattr("chexnet.cli.desk.desk", made.desk)
+    # The labels of an installed input are asked of the settings that the environment names.
+    for name, value in {
+        "STATE": tmp_path,
+        "KAFKA__BOOTSTRAP": "none:0",
+        "STORE__ADDRESS": "none:0",
+        "SERVING__REPLICAS": "memory",
+        "GATEWAY__URL": "http://none",
+        "GATEWAY__TOKEN_FILE": tmp_path / "token",
+    }.items():
+        monkeypatch.setenv(f"CHEXNET_{name}", str(value))
+    return made
+
+
+def run(*argv: str) -> str:
+    result = CliRunner().invoke(app, [*argv], catch_exceptions=True)
+    if isinstance(result.exception, ChexnetError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def champion_1(stack: Stack) -> Stack:
+    run("release", "--line", "a")
+    run("promote", "1")
+    run("release", "--line", "b")
+    return stack
+
+
+def reads(folder: Path, images: int) -> str:
+    rows = [f"i{n},{n % 2},{n % 2}" for n in range(images)]
+    (folder / "reads.csv").write_text("\n".join(["image_id,Effusion,Mass", *rows]))
+    return str(folder / "reads.csv")
+
+
+def test_a_first_release_is_promoted_without_a_comparison(stack: Stack) -> None:
+    assert "chexnet promote 1" in run("release", "--line", "a")
+    assert "Version 1 is the champion from revision 2 on" in run("promote", "1")
+    assert "already" in run("promote", "1")
+    assert read(stack.bus, "xray").revision == 2
+
+
+def test_releasing_again_gives_the_same_version_and_writes_nothing(champion_1: Stack) -> None:
+    revision = read(champion_1.bus, "xray").revision
+    assert json.loads(run("release", "--line", "b", "--json"))["version"] == 2
+    assert read(champion_1.bus, "xray").revision == revision
+
+
+def test_a_release_that_answers_something_else_than_when_exported_is_refused(stack: Stack) -> None:
+    stack.serving.versions[1] = model(0.26)
+    with pytest.raises(Refused, match="golden outputs"):
+        run("release", "--line", "a")
+    with pytest.raises(Refused, match="golden outputs"):
+        run("promote", "1")
+
+
+def test_the_whole_way_from_experiment_to_rollback(champion_1: Stack, tmp_path: Path) -> None:
+    told = run("experiment", "start", "b-against-a", "--arm", "b=2", "--cases", "50")
+    assert "b (version 2) against version 1, shadow, 100% of patients" in told
+    champion_1.predict(60, "b-against-a")
+    with pytest.raises(Refused, match=r"Received: 0 in champion, 0 in b.*\(2\) One label"):
+        run("promote", "b")
+    assert "Recorded 60 images, reference" in run("feedback", "import", reads(tmp_path, 60))
+    status = json.loads(run("experiment", "status", "--json"))
+    assert status["arms"]["b"]["missing"] == []
+    assert status["arms"]["b"]["comparison"]["cases"] == {"champion": 60, "b": 60}
+    assert "Promote it with: chexnet promote b" in run("experiment", "status")
+    page = tmp_path / "report.html"
+    run("experiment", "report", str(page), "--rounds", "100")
+    assert "Patient bootstrap" in page.read_text()
+    assert json.loads(run("promote", "b", "--json"))["champion"] == 2
+    assert "Version 1 is the champion again" in run("rollback", "--reason", "It was a test.")
+    entries = json.loads(run("audit", "--after", "3", "--json"))
+    assert [e["action"] for e in entries] == ["start", "promote", "rollback"]
+    assert entries[1]["evidence"]["read_to"]["feedback/0"] >= 0
+    assert "(unverified)" in run("audit")
+
+
+def test_a_version_in_no_experiment_is_refused_and_told_how(champion_1: Stack) -> None:
+    with pytest.raises(Refused, match=r"beside no arms.*experiment start NAME --arm NAME=2"):
+        run("promote", "2")
+    with pytest.raises(Refused, match="must say why"):
+        run("promote", "2", "--force")
+    run("promote", "2", "--force", "--reason", "Version 1 can't read lateral films.")
+    assert list(decisions.history(champion_1.bus, "xray"))[-1].forced
+
+
+def test_an_unknown_version_is_not_promoted(champion_1: Stack) -> None:
+    with pytest.raises(NotFound, match=r"there are 1, 2\. Received: 7"):
+        run("promote", "7")
+
+
+def test_rollback_asks_no_store(champion_1: Stack) -> None:
+    run("promote", "2", "--force", "--reason", "A test.")
+    champion_1.store = None
+    assert json.loads(run("rollback", "--json"))["champion"] == 1
+
+
+def test_a_split_leaves_an_equal_share_to_the_champion(champion_1: Stack) -> None:
+    told = run("experiment", "start", "e", "--arm", "b=2", "--design", "split", "--json")
+    assert json.loads(told)["exposure"] == 0.5
+    run("experiment", "expose", "0.8")
+    assert "version 1 answers everyone" in run("experiment", "stop")
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        (("experiment", "start", "e", "--arm", "b"), "An arm must be NAME=VERSION"),
+        (("promote", "c"), "must be a number or an arm"),
+        (("experiment", "plan", "--difference", "-0.1"), "must exceed the margin"),
+        (("feedback", "add", "i0", "--reader", "r", "--present", "Flu"), "Received: Flu"),
+        (("feedback", "add", "i0", "--reader", "r"), "at least one finding"),
+    ],
+)
+def test_wrong_usage_says_what_is_allowed(
+    champion_1: Stack, argv: tuple[str, ...], complaint: str
+) -> None:
+    result = CliRunner().invoke(app, [*argv], env={"COLUMNS": "400", "NO_COLOR": "1"})
+    assert result.exit_code == 2
+    assert complaint in result.output
+
+
+def test_one_images_findings_with_the_rest_absent(champion_1: Stack) -> None:
+    champion_1.predict(1, "e")
+    told = run("feedback", "add", "i0", "--reader", "jd", "--present", "Mass", "--absent", "rest")
+    assert "Recorded 14 findings of image i0, blinded." in told
+    with pytest.raises(NotFound, match=r"'nowhere'.*chexnet upload"):
+        run("feedback", "add", "nowhere", "--reader", "jd", "--present", "Mass")
+
+
+def test_a_table_of_unknown_images_is_refused_and_of_some_is_told(
+    champion_1: Stack, tmp_path: Path
+) -> None:
+    table = reads(tmp_path, 3)
+    with pytest.raises(NotFound, match="none of its 3 rows"):
+        run("feedback", "import", table)
+    champion_1.predict(2, "e")
+    told = json.loads(run("feedback", "import", table, "--json"))
+    assert told == {"recorded": 2, "unknown": ["i2"]}
+
+
+def test_without_the_folder_of_models_nothing_is_released(stack: Stack) -> None:
+    serving = ServingSettings(replicas="memory")
+    stack.settings = stack.settings.model_copy(update={"serving": serving})
+    with pytest.raises(ConfigError, match="CHEXNET_SERVING__MODELS"):
+        run("release", "--line", "a")
+
+
+def test_the_plan_says_how_many_cases(stack: Stack) -> None:
+    numbers = json.loads(run("experiment", "plan", "--json"))
+    assert 0 < numbers["shadow"] < numbers["split"]
