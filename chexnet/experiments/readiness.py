@@ -73,8 +73,10 @@ def _unserved(version: int, replicas: Replicas) -> list[str]:
 
 def _wrong(version: int, replicas: Replicas, golden: Golden | None) -> list[str]:
     """Return on which replicas it does not answer as it was exported."""
-    wrong = []
-    for name, serving in replicas.items() if golden is not None else ():
+    wrong: list[str] = []
+    if golden is None:
+        return wrong
+    for name, serving in replicas.items():
         try:
             golden.check(partial(serving.predict, version))
         except ChexnetError as error:
