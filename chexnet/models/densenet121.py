@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from chexnet.errors import ConfigError
 from chexnet.models.head import CamHead
 from chexnet.models.resolution import downsize
 
@@ -41,13 +42,22 @@ class DenseNet121:
             x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
         variance = [s**2 for s in STD]
         x = layers.Normalization(mean=MEAN, variance=variance, name="normalise")(x)
-        body = keras.applications.DenseNet121(
-            include_top=False,
-            weights="imagenet" if weights == "imagenet" else None,
-            input_shape=x.shape[1:],
-            name="body",
-        )
-        model = keras.Model(image, CamHead(len(labels), name="head")(body(x)), name=self.name)
+        maps = _body(x.shape[1:], imagenet=weights == "imagenet")(x)
+        model = keras.Model(image, CamHead(len(labels), name="head")(maps), name=self.name)
         if weights not in {None, "imagenet"}:
             model.load_weights(weights)
         return model
+
+
+def _body(shape: tuple[int, ...], *, imagenet: bool) -> keras.Model:
+    weights = "imagenet" if imagenet else None
+    try:
+        return keras.applications.DenseNet121(
+            include_top=False, weights=weights, input_shape=shape, name="body"
+        )
+    except Exception as error:  # keras has no narrower class for a download that failed.
+        if "URL fetch failure" not in str(error):
+            raise
+        rule = "ImageNet weights must be in keras' cache, or its download site must be reachable."
+        todo = "Copy the file into ~/.keras/models, or train from random weights (weights=None)."
+        raise ConfigError(f"{rule} Received: {error}. {todo}") from error
