@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     jupyter_url: str | None = None  # For people only: `chexnet open`, links in notebooks.
     tensorboard_url: str | None = None
+    services: str = ""  # name=host:port of each service's health, separated by commas; for status.
     instance: str = "0"  # Stable over restarts, different for each process of one service.
     log_level: str = "INFO"
 
@@ -102,6 +103,12 @@ class Settings(BaseSettings):
             super().__init__(_env_file=env_file, **values)  # type: ignore[arg-type]
         except ValidationError as error:
             raise ConfigError(_sentence(error, env_file)) from error
+
+    @property
+    def service_addresses(self) -> dict[str, str]:
+        """Each service's name and the address of its health."""
+        pairs = (part.partition("=") for part in self.services.split(",") if part)
+        return {name.strip(): address.strip() for name, _, address in pairs}
 
     @property
     def model(self) -> str:

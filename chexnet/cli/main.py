@@ -14,6 +14,10 @@ from chexnet.errors import ChexnetError
 # A group is a module of this package with a Typer called `app`, and its name in `chexnet --help`.
 # A module whose `app` has one command and no help of its own is that command.
 GROUPS: tuple[str, ...] = (
+    "upload",
+    "predict",
+    "watch",
+    "status",
     "data",
     "train",
     "release",
@@ -24,6 +28,7 @@ GROUPS: tuple[str, ...] = (
     "audit",
     "lineage",
     "open",
+    "dlq",
 )
 
 app = typer.Typer(

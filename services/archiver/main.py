@@ -27,7 +27,7 @@ def main() -> int:
     with sole_writer(settings.state / "run" / f"{settings.pipeline}-{name}.lock"):
         status = health.Health(name)
         health.serve(status, settings.health)
-        store = PachydermStore(settings.store.address, settings.pipeline)
+        store = PachydermStore(settings.store, settings.pipeline)
         bus = KafkaBus(settings)
         return Archiver(bus, store, repo, REPOS[repo], health=status, stop=on_signals()).run()
 
