@@ -1,0 +1,37 @@
+"""The tour runs from top to bottom on the real stack, as a reader runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chexnet.settings import Settings
+from tests.commands import env_file
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", sorted(p.name for p in NOTEBOOKS.glob("*.ipynb")))
+def test_a_notebook_runs_without_an_error(name: str, champion: Settings, tmp_path: Path) -> None:
+    copy = tmp_path / name
+    copy.write_bytes((NOTEBOOKS / name).read_bytes())
+    command = [sys.executable, "-m", "pytest", "--nbmake", "--nbmake-timeout=120", str(copy)]
+    done = subprocess.run(
+        [*command, "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", "-c", os.devnull],
+        env={**os.environ, "CHEXNET_ENV_FILE": str(env_file(champion))},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in NOTEBOOKS.glob("*.ipynb")))
+def test_no_output_is_committed(name: str) -> None:
+    assert '"output_type"' not in (NOTEBOOKS / name).read_text()
