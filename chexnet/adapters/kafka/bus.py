@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import InvalidProducerEpochError, ProducerFencedError
+from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
 
 from chexnet.adapters.kafka.connection import Connection
 from chexnet.adapters.kafka.reader import KafkaReader
@@ -83,9 +83,16 @@ class KafkaExclusive:
         with self._connection.answering():
             try:
                 transact(self._producer, self._pipeline, messages)
-            except FENCED as error:
+            except KafkaError as error:
+                if not _fenced(error):
+                    raise
                 rule = f"Only one writer may be {self._name!r}. A newer one has come: start again."
                 raise Stale(rule) from error
+
+
+def _fenced(error: KafkaError) -> bool:
+    """Whether a newer writer has come; the client also tells that inside of another error."""
+    return isinstance(error, FENCED) or any(kind.__name__ in str(error) for kind in FENCED)
 
 
 def put(producer: KafkaProducer, pipeline: str, messages: Sequence[Message]) -> list[Any]:
