@@ -1,0 +1,57 @@
+"""What the parts of this server share: database, blobs, and the change that a request makes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from services.version_store.blobs import Blobs
+from services.version_store.database import Database, Sql, now
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Change:
+    """One request, or all requests of one transaction, while it is being carried out.
+
+    All commits that it starts have one id: together they are a commit set. Branches that it moves
+    are propagated once, at its end, so that two moved inputs start one downstream commit.
+    """
+
+    sql: Sql
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    now: int = field(default_factory=now)
+    moved: list[int] = field(default_factory=list)
+
+
+class Store:
+    """One folder's projects, repos, branches, commits and files."""
+
+    def __init__(self, folder: Path, propagate: Callable[[Change], None]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.database = Database(folder / "store.sqlite")
+        self.blobs = Blobs(folder / "packs", self.database)
+        self._propagate = propagate
+
+    @contextmanager
+    def change(self, *, id: str | None = None, keep: bool = True) -> Iterator[Change]:  # noqa: A002
+        """Make one change, all or nothing; without `keep`, only see what it would do."""
+        with self.database.write(keep=keep) as sql:
+            made = Change(sql, id or uuid.uuid4().hex)
+            yield made
+            self._propagate(made)
+
+    def close(self) -> None:
+        """Release the folder."""
+        self.database.close()
+        self.blobs.close()
+
+
+def moment(microseconds: int) -> datetime:
+    """Return a kept time as the API has it."""
+    return _EPOCH + timedelta(microseconds=microseconds)
