@@ -20,7 +20,7 @@ function viewer(model) {
     type: "range",
     min: 0,
     max: 100,
-    value: 55,
+    value: 75,
     className: "cx-slider",
     "aria-label": "Opacity of the heat map",
     oninput: () => fade(),
@@ -280,6 +280,7 @@ function render({ model, el }) {
     panel.replaceChildren(...parts);
     if (focused >= 0 && before.id === view.id && before.phase === view.phase)
       panel.querySelectorAll(FOCUSABLE)[focused]?.focus();
+    if (before.id === view.id && before.phase !== view.phase) head.scrollIntoView({ block: "nearest" });
     [drawn, before] = [state, view];
     overlay();
   };

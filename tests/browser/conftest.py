@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
+NEWS = "@jupyterlab/apputils-extension:announcements"  # Asks the internet, and in a pop-up.
 CELL = "from tests.browser.memory_site import workspace\n\nworkspace()"
 
 
@@ -57,6 +58,9 @@ def page(chromium: Browser) -> Iterator[Page]:
 def memory_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab with a notebook whose workspace runs over the memory adapters."""
     folder = tmp_path_factory.mktemp("lab")
+    config = folder / "jupyter/labconfig/page_config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
     (folder / "memory.ipynb").write_text(json.dumps(_notebook(CELL)))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -68,10 +72,9 @@ def memory_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     options = [f"--port={port}", "--port-retries=0", f"--ServerApp.root_dir={folder}"]
-    quiet = ["--LabApp.news_url=None"]
     with (folder / "lab.log").open("wb") as log:
         server = subprocess.Popen(
-            [*command, *options, *quiet],
+            [*command, *options],
             env={**os.environ, **own, "PYTHONPATH": str(ROOT), "JUPYTER_TOKEN": token},
             stdout=log,
             stderr=log,
