@@ -66,7 +66,7 @@ def _unserved(version: int, replicas: Replicas) -> list[str]:
             waiting.append(f"{state} on {name}")
     if waiting:
         rule = "A version becomes champion only when AVAILABLE on every replica."
-        todo = "Wait with: chexnet status serving"
+        todo = "Wait with: chexnet status"
         down.insert(0, f"{rule} Received: version {version}, {', '.join(waiting)}. {todo}")
     return down
 

@@ -31,7 +31,7 @@ def test_the_replica_that_is_still_loading_is_named() -> None:
     (sentence,) = missing(7, replicas, Answers(7))
     assert sentence == (
         "A version becomes champion only when AVAILABLE on every replica. Received: version 7, "
-        "LOADING on two, not loaded on three. Wait with: chexnet status serving"
+        "LOADING on two, not loaded on three. Wait with: chexnet status"
     )
 
 
