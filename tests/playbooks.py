@@ -21,6 +21,7 @@ PORTS = (
     "kafka_port",
     "kafka_controller_port",
     "pachyderm_port",
+    "pachyderm_health_port",
     "tf_serving_grpc_port",
     "tf_serving_rest_port",
     "tensorboard_port",

@@ -205,6 +205,8 @@ def start(module: AnsibleModule, daemon: Daemon) -> list[str]:
     if module.check_mode:
         return actions
     if fresh:
+        for name in [n for n in os.environ if n.startswith(("CHEXNET_", "SUPERVISOR_"))]:
+            del os.environ[name]  # Of the caller's shell, which must not reach the services.
         module.run_command([p["supervisord"], "-c", p["config"]], check_rc=True)
         if not wait(daemon.answers, daemon.timeout):
             rule = f"supervisord must answer within {daemon.timeout:g} s. Received: nothing."
