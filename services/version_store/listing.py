@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pachyderm_sdk.api import pfs
 
-from services.version_store import commits, globs, names, references, trees
+from services.version_store import commits, globs, names, references, trees, wire
 from services.version_store.blobs import Content
 from services.version_store.database import Sql
 from services.version_store.errors import StoreError, missing
@@ -39,17 +39,18 @@ class View:
         self.stack = commits.stack(sql, self.row)
         self.commit = references.name_of_commit(sql, self.row["key"])
 
+    def encoded(self, nodes: Iterable[Node]) -> Iterator[bytes]:
+        """Yield what the API says of files and directories, as FileInfo on the wire."""
+        finished = self.row["finished"]
+        committed = bytes(pfs.FileInfo(committed=moment(finished))) if finished else b""
+        encode = wire.file_infos(self.commit, committed)
+        for node in nodes:
+            kind = pfs.FileType.DIR if node.chunks is None else pfs.FileType.FILE
+            yield encode(node.path, kind, node.size, node.hash)
+
     def info(self, node: Node) -> pfs.FileInfo:
-        """Return what the API says of a file or directory."""
-        kind = pfs.FileType.DIR if node.chunks is None else pfs.FileType.FILE
-        made = pfs.FileInfo(
-            file=pfs.File(commit=self.commit, path=node.path),
-            file_type=kind,
-            size_bytes=node.size,
-            hash=node.hash,
-        )
-        if self.row["finished"] is not None:
-            made.committed = moment(self.row["finished"])
+        """Return what the API says of one file or directory."""
+        made: pfs.FileInfo = pfs.FileInfo().parse(next(self.encoded([node])))
         return made
 
     def walk(self, path: str) -> list[Node]:

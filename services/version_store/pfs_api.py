@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import betterproto
-from betterproto.lib.google.protobuf import BytesValue, Empty
+from betterproto.lib.google.protobuf import Empty
 from pachyderm_sdk.api import pfs
 
 from services.version_store import (
@@ -19,6 +19,7 @@ from services.version_store import (
     repos,
     transactions,
     watching,
+    wire,
     writing,
 )
 from services.version_store.database import Sql
@@ -26,7 +27,7 @@ from services.version_store.rpc import Call, Method
 from services.version_store.store import Change, Store
 
 Read = Callable[[Sql, Any], betterproto.Message]
-ReadMany = Callable[[Sql, Any], Iterable[betterproto.Message]]
+ReadMany = Callable[[Sql, Any], Iterable[betterproto.Message | bytes]]
 Write = Callable[[Change, Any], object]
 
 
@@ -41,7 +42,7 @@ def methods(store: Store) -> Mapping[str, Method]:
         return Method(request, run)
 
     def read_many(request: type[betterproto.Message], answer: ReadMany) -> Method:
-        def run(message: object, _: Call) -> Iterator[betterproto.Message]:
+        def run(message: object, _: Call) -> Iterator[betterproto.Message | bytes]:
             with store.database.read() as sql:
                 yield from answer(sql, message)
 
@@ -59,19 +60,17 @@ def methods(store: Store) -> Mapping[str, Method]:
 
         return Method(request, run)
 
-    def modify_file(requests: Iterator[pfs.ModifyFileRequest], _: Call) -> Empty:
+    def modify_file(requests: Iterator[wire.ModifyRequest], _: Call) -> Empty:
         writing.modify(store, requests)
         return Empty()
 
-    def get_file(request: pfs.GetFileRequest, _: Call) -> Iterator[BytesValue]:
+    def get_file(request: pfs.GetFileRequest, _: Call) -> Iterator[bytes]:
         with store.database.read() as sql:
-            for data in reading.get(sql, store.blobs, request):
-                yield BytesValue(value=data)
+            yield from wire.pieces(reading.get(sql, store.blobs, request))
 
-    def get_file_tar(request: pfs.GetFileRequest, _: Call) -> Iterator[BytesValue]:
+    def get_file_tar(request: pfs.GetFileRequest, _: Call) -> Iterator[bytes]:
         with store.database.read() as sql:
-            for data in reading.get_tar(sql, store.blobs, request):
-                yield BytesValue(value=data)
+            yield from wire.pieces(reading.get_tar(sql, store.blobs, request))
 
     def check(_: pfs.FsckRequest, __: Call) -> Iterator[pfs.FsckResponse]:
         with store.database.read() as sql:
@@ -115,7 +114,9 @@ def methods(store: Store) -> Mapping[str, Method]:
         "ListCommitSet": read_many(pfs.ListCommitSetRequest, commit_sets.every),
         "SquashCommitSet": write(pfs.SquashCommitSetRequest, commit_sets.squash_set),
         "DropCommitSet": write(pfs.DropCommitSetRequest, commit_sets.drop_set),
-        "ModifyFile": Method(pfs.ModifyFileRequest, modify_file, requests=True),
+        "ModifyFile": Method(
+            pfs.ModifyFileRequest, modify_file, requests=True, parse=wire.modify_request
+        ),
         "GetFile": Method(pfs.GetFileRequest, get_file, responses=True),
         "GetFileTAR": Method(pfs.GetFileRequest, get_file_tar, responses=True),
         "InspectFile": read(pfs.InspectFileRequest, reading.inspect),

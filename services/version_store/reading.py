@@ -71,13 +71,13 @@ def inspect(sql: Sql, request: pfs.InspectFileRequest) -> pfs.FileInfo:
     return view.info(view.walk(request.file.path)[0])
 
 
-def list_(sql: Sql, request: pfs.ListFileRequest) -> Iterator[pfs.FileInfo]:
+def list_(sql: Sql, request: pfs.ListFileRequest) -> Iterator[bytes]:
     """Yield what lies in a directory itself."""
     view = View(sql, request.file.commit)
     yield from _page(view, view.children(request.file.path), request)
 
 
-def walk(sql: Sql, request: pfs.WalkFileRequest) -> Iterator[pfs.FileInfo]:
+def walk(sql: Sql, request: pfs.WalkFileRequest) -> Iterator[bytes]:
     """Yield a directory and all below it."""
     view = View(sql, request.file.commit)
     yield from _page(view, view.walk(request.file.path), request)
@@ -85,7 +85,7 @@ def walk(sql: Sql, request: pfs.WalkFileRequest) -> Iterator[pfs.FileInfo]:
 
 def _page(
     view: View, nodes: list[Node], request: pfs.ListFileRequest | pfs.WalkFileRequest
-) -> Iterator[pfs.FileInfo]:
+) -> Iterator[bytes]:
     marker = request.pagination_marker.path
     if marker:
         marker = names.path(marker)
@@ -93,15 +93,13 @@ def _page(
         nodes = [n for n in nodes if (n.name < marker if before else n.name > marker)]
     if request.reverse:
         nodes.reverse()
-    for node in nodes[: request.number or None]:
-        yield view.info(node)
+    yield from view.encoded(nodes[: request.number or None])
 
 
-def glob(sql: Sql, request: pfs.GlobFileRequest) -> Iterator[pfs.FileInfo]:
+def glob(sql: Sql, request: pfs.GlobFileRequest) -> Iterator[bytes]:
     """Yield the files and directories that match."""
     view = View(sql, request.commit)
-    for node in _in_range(view.glob(request.pattern), request.path_range):
-        yield view.info(node)
+    yield from view.encoded(_in_range(view.glob(request.pattern), request.path_range))
 
 
 def diff(sql: Sql, request: pfs.DiffFileRequest) -> Iterator[pfs.DiffFileResponse]:

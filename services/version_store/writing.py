@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import betterproto
 from pachyderm_sdk.api import pfs
 
-from services.version_store import branches, commits, names, references, trees
+from services.version_store import branches, commits, names, references, trees, wire
 from services.version_store.blobs import CHUNK, HASH, Blobs, Content, Stage, content
 from services.version_store.database import Sql
 from services.version_store.errors import StoreError, unimplemented
@@ -29,7 +29,7 @@ class Add(NamedTuple):
     chunks: bytes
 
 
-Step: TypeAlias = Add | pfs.DeleteFile | pfs.CopyFile
+Step: TypeAlias = Add | wire.Deletion | pfs.CopyFile
 
 
 class _Chunker:
@@ -58,11 +58,12 @@ class _Chunker:
         return Add(path, self._size, bytes(self._chunks))
 
 
-def modify(store: Store, requests: Iterator[pfs.ModifyFileRequest]) -> None:
+def modify(store: Store, requests: Iterator[wire.ModifyRequest]) -> None:
     """Carry out one stream; its first message names the commit."""
-    field, commit = betterproto.which_one_of(next(requests, pfs.ModifyFileRequest()), "body")
-    if field != "set_commit":
+    first = next(requests, None)
+    if not isinstance(first, pfs.ModifyFileRequest) or _field(first) != "set_commit":
         raise StoreError("first message must be a set_commit message")
+    commit = first.set_commit
     with store.database.read() as sql:
         _writable(sql, commit)
     stage = store.blobs.stage()
@@ -95,28 +96,33 @@ def _writable(sql: Sql, commit: pfs.Commit) -> Row | None:
     return row
 
 
-def _steps(store: Store, stage: Stage, requests: Iterator[pfs.ModifyFileRequest]) -> Iterator[Step]:
+def _steps(store: Store, stage: Stage, requests: Iterator[wire.ModifyRequest]) -> Iterator[Step]:
     path, chunker = "", None
     for request in requests:
-        field, body = betterproto.which_one_of(request, "body")
-        if field == "add_file":
-            source, data = betterproto.which_one_of(body, "source")
-            if source == "url":
-                raise unimplemented("Putting a file from a URL")
-            if chunker is None or path != _file(body.path):
+        if isinstance(request, wire.Piece):
+            if chunker is None or path != _file(request.path):
                 if chunker is not None:
                     yield chunker.end(path)
-                path, chunker = _file(body.path), _Chunker(store, stage)
-            chunker.add(data or b"")
+                path, chunker = _file(request.path), _Chunker(store, stage)
+            chunker.add(request.data)
             continue
         if chunker is not None:
             yield chunker.end(path)
             chunker = None
-        if field not in {"delete_file", "copy_file"}:
-            raise StoreError(f"unrecognized message type: {field or 'none'}")
-        yield body
+        if isinstance(request, wire.Deletion):
+            yield request
+        elif _field(request) == "copy_file":
+            yield request.copy_file
+        elif _field(request) == "add_file":
+            raise unimplemented("Putting a file from a URL")
+        else:
+            raise StoreError(f"unrecognized message type: {_field(request) or 'none'}")
     if chunker is not None:
         yield chunker.end(path)
+
+
+def _field(request: pfs.ModifyFileRequest) -> str:
+    return str(betterproto.which_one_of(request, "body")[0])
 
 
 def _file(path: str) -> str:
@@ -131,7 +137,7 @@ def _apply(change: Change, blobs: Blobs, stage: Stage, row: Row, steps: list[Ste
     for step in steps:
         if isinstance(step, Add):
             tree.add(step.path, step, blobs, stage)
-        elif isinstance(step, pfs.DeleteFile):
+        elif isinstance(step, wire.Deletion):
             tree.delete(names.path(step.path))
         else:
             _copy(change.sql, tree, step, blobs, stage)
