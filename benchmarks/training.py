@@ -36,7 +36,7 @@ from chexnet.training import recipe as recipes
 from chexnet.training.board import Board
 from chexnet.training.loop import train
 from chexnet.training.loss import MaskedCrossentropy
-from chexnet.training.scoring import Scorer, areas
+from chexnet.training.scoring import areas
 
 BATCH, STEPS, ROUNDS = 32, 20, 5
 
@@ -135,7 +135,7 @@ def _network(config: str, data: Dataset, folder: Path) -> tuple[float, float]:
     trained = train(recipes.load(config), data, Board(folder), lambda _: None)
     took = time.perf_counter() - began
     judge = data.rows("test")
-    return macro(areas(Scorer(trained.model).score(data, judge).logits, data.y[judge])), took
+    return macro(areas(trained.scorer.score(data, judge).logits, data.y[judge])), took
 
 
 if __name__ == "__main__":

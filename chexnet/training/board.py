@@ -47,7 +47,8 @@ class Board(keras.callbacks.Callback):
     ) -> None:
         """Show images; where the network has maps, with that of the likeliest finding."""
         x = np.asarray(data.x[rows])
-        outputs = model.predict(x, verbose=0)
+        said = model(x, training=False)  # A few images: not worth tracing a graph for.
+        outputs = {name: keras.ops.convert_to_numpy(value) for name, value in said.items()}
         with self.writer.as_default(step=0):
             for number, image in enumerate(x):
                 top = int(np.argmax(outputs["logits"][number]))

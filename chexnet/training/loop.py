@@ -22,10 +22,12 @@ from chexnet.training.scoring import Scorer
 
 
 class Trained(Struct, frozen=True):
-    """A model at its best epoch, the rows that it saw, and what each epoch gave."""
+    """A model at its best epoch, what it learnt from and was chosen by, what each epoch gave."""
 
     model: keras.Model
+    scorer: Scorer
     rows: NDArray[np.intp]
+    validation: NDArray[np.intp]
     history: dict[str, list[float]]
 
 
@@ -42,6 +44,7 @@ def train(recipe: Recipe, data: Dataset, board: Board, report: Report) -> Traine
         ConfigError: a split that is needed is empty, or the network can't be built so.
     """
     rows, validation = data.rows("train")[: recipe.images], data.rows("validation")
+    validation = validation[: recipe.judged]
     if not len(rows) or not len(validation):
         rule = f"Training needs images in train and validation. Received: {data.name} with"
         received = f"{len(rows)} and {len(validation)}."
@@ -51,6 +54,7 @@ def train(recipe: Recipe, data: Dataset, board: Board, report: Report) -> Traine
     model = _build(recipe, data)
     batch = min(recipe.batch_size, len(rows))
     steps = recipe.steps_per_epoch or len(rows) // batch
+    scorer = Scorer(model)
     learner = keras.Model(model.input, model.output["logits"])
     learner.compile(optimizer=_optimizer(recipe, steps), loss=MaskedCrossentropy())
     told = learner.fit(
@@ -60,7 +64,7 @@ def train(recipe: Recipe, data: Dataset, board: Board, report: Report) -> Traine
         shuffle=False,  # They come shuffled.
         verbose=0,
         callbacks=[
-            Validation(Scorer(model), data, validation, steps * batch),
+            Validation(scorer, data, validation, steps * batch),
             *_schedule(recipe),
             _keep_best(recipe),
             board,
@@ -68,7 +72,7 @@ def train(recipe: Recipe, data: Dataset, board: Board, report: Report) -> Traine
         ],
     )
     history = {name: [float(v) for v in values] for name, values in told.history.items()}
-    return Trained(model, rows, history)
+    return Trained(model, scorer, rows, validation, history)
 
 
 def _build(recipe: Recipe, data: Dataset) -> keras.Model:

@@ -55,6 +55,7 @@ class Recipe:
         epochs: at most; each sees every training image once, unless `steps_per_epoch` is set.
         steps_per_epoch: None for as many as the images give.
         images: how many training images are used at most; None for all.
+        judged: how many validation and how many test images are used at most; None for all.
         keep_best: the epoch that is kept is the best one by this.
         flip: mirror training images left to right at random; for images only.
     """
@@ -69,6 +70,7 @@ class Recipe:
     epochs: int = 10
     steps_per_epoch: int | None = None
     images: int | None = None
+    judged: int | None = None
     keep_best: Monitor = "val_loss"
     flip: bool = False
 

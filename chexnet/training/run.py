@@ -25,7 +25,7 @@ from chexnet.training.board import Board
 from chexnet.training.callbacks import Report
 from chexnet.training.loop import Trained, train
 from chexnet.training.recipe import Recipe
-from chexnet.training.scoring import Scorer, metrics, thresholds
+from chexnet.training.scoring import metrics, thresholds
 
 RELEASE = "/release"
 RUN = "/run.json"
@@ -79,7 +79,7 @@ def run(
     board = Board(state / "runs" / line / f"{started:%Y%m%d-%H%M%S}-{config.rpartition('.')[2]}")
     trained = train(recipe, data, board, report)
     card = _card(trained, data, recipe, line)
-    board.examples(trained.model, source, data, data.rows("validation")[:EXAMPLE_IMAGES])
+    board.examples(trained.model, source, data, trained.validation[:EXAMPLE_IMAGES])
     board.text(card)
     seconds = time.perf_counter() - clock
     record = {
@@ -112,17 +112,15 @@ def _check(data: Dataset, source: Input) -> None:
 
 
 def _card(trained: Trained, data: Dataset, recipe: Recipe, line: str) -> Card:
-    scorer, labels = Scorer(trained.model), data.index.labels
-    validation = scorer.score(data, data.rows("validation"))
-    measured = {"validation": (validation, data.rows("validation"))}
-    if len(data.rows("test")):
-        measured["test"] = (scorer.score(data, data.rows("test")), data.rows("test"))
-    features = scorer.score(data, trained.rows[:FEATURE_IMAGES]).features.astype(np.float64)
-    chosen = thresholds(validation.probabilities, data.y[data.rows("validation")])
-    seen = {*data.unit[trained.rows].tolist(), *data.image_id[trained.rows].tolist()}
-    # Tuning is a kind of training: whoever chose the epoch and the thresholds is no fair judge.
-    tuned = data.rows("validation")
-    seen |= {*data.unit[tuned].tolist(), *data.image_id[tuned].tolist()}
+    rows = {"validation": trained.validation, "test": data.rows("test")[: recipe.judged]}
+    scores = {split: trained.scorer.score(data, r) for split, r in rows.items() if len(r)}
+    sample = trained.scorer.score(data, trained.rows[:FEATURE_IMAGES])
+    features = sample.features.astype(np.float64)
+    labels, tuned = data.index.labels, trained.validation
+    chosen = thresholds(scores["validation"].probabilities, data.y[tuned])
+    # Whoever helped to choose the epoch and the thresholds is no fair judge of the model either.
+    used = np.concatenate([trained.rows, tuned])
+    seen = {*data.unit[used].tolist(), *data.image_id[used].tolist()}
     return Card(
         line=line,
         network=recipe.model,
@@ -133,8 +131,8 @@ def _card(trained: Trained, data: Dataset, recipe: Recipe, line: str) -> Card:
         feature_mean=tuple(features.mean(axis=0).tolist()),
         feature_std=tuple(features.std(axis=0).tolist()),
         metrics={
-            split: metrics(scores, data.y[rows], data.unit[rows], labels)
-            for split, (scores, rows) in measured.items()
+            split: metrics(said, data.y[rows[split]], data.unit[rows[split]], labels)
+            for split, said in scores.items()
         },
         dataset=data.name,
         training_units=tuple(sorted(seen)),
