@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing as mp
+import os
 import resource
+import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from chexnet.errors import BadInput
+from chexnet.errors import BadInput, Unavailable
 
 
 class Isolated:
@@ -33,8 +36,11 @@ class Isolated:
 
         Raises:
             BadInput: `crashed`, `too-slow` or `out-of-memory`: this input does that to a process.
+            Unavailable: no child starts.
         """
         with self._one_at_a_time:
+            if self._child is not None and not self._child[0].is_alive():
+                self.close()  # It ended between two calls: neither file's fault.
             child, pipe = self._child = self._child or self._start()
             try:
                 pipe.send(args)
@@ -59,10 +65,20 @@ class Isolated:
         context = mp.get_context("spawn")  # A fork would copy Kafka's threads and sockets.
         ours, theirs = context.Pipe()
         child = context.Process(
-            target=_serve, args=(theirs, self._make, self._memory), name="isolated", daemon=True
+            target=_serve,
+            args=(theirs, self._make, self._memory, math.ceil(self._seconds) + 1),
+            name="isolated",
+            daemon=True,
         )
         child.start()
         theirs.close()
+        try:  # Its start is no file's time, and its failure no file's fault.
+            ours.recv()
+        except EOFError:
+            child.join()
+            rule = "A decoding process must start."
+            received = f"Received: exit code {child.exitcode}. Its own words are in this log."
+            raise Unavailable(f"{rule} {received}") from None
         return child, ours
 
     def close(self) -> None:
@@ -75,17 +91,23 @@ class Isolated:
             self._child = None
 
 
-def _serve(pipe: Connection, make: Callable[[], Callable[..., Any]], memory: int) -> None:
+def _serve(
+    pipe: Connection, make: Callable[[], Callable[..., Any]], memory: int, seconds: int
+) -> None:
+    # A signal to the service's group is the service's: its last file must not be cut off.
+    os.setpgid(0, 0)
     function = make()
     with open("/proc/self/statm") as statm:
         mapped = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, mapped + memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    pipe.send("ready")
     while True:
         try:
             args = pipe.recv()
         except EOFError:
             return
+        signal.alarm(seconds)  # Ends this process even where its parent was killed meanwhile.
         try:
             answer = (True, function(*args))
         except MemoryError:
@@ -93,4 +115,5 @@ def _serve(pipe: Connection, make: Callable[[], Callable[..., Any]], memory: int
             answer = (False, BadInput("out-of-memory", f"{rule} Received: one that takes more."))
         except Exception as error:  # The parent raises it.
             answer = (False, error)
+        signal.alarm(0)
         pipe.send(answer)
