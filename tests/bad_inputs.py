@@ -64,6 +64,34 @@ def zipped(**files: bytes) -> bytes:
     return out.getvalue()
 
 
+def _encrypted() -> bytes:
+    """A zip whose file says that it is encrypted, in both of its headers."""
+    data = bytearray(zipped(a=png()))
+    for magic, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(magic) + flags] |= 1
+    return bytes(data)
+
+
+def _lzma() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a", png())
+    return out.getvalue()
+
+
+def _endless() -> bytes:
+    """A zip whose end names a directory of 800 MB."""
+    data = bytearray(zipped(a=png()))
+    struct.pack_into("<I", data, len(data) - 10, 800_000_000)
+    return bytes(data)
+
+
+def _zip64() -> bytes:
+    """A zip whose ZIP64 locator may point to a directory of any size."""
+    data = zipped(a=png())
+    return data[:-22] + b"PK\6\7" + bytes(16) + data[-22:]
+
+
 def _animated() -> bytes:
     out = io.BytesIO()
     frames = [Image.new("L", (32, 32), grey) for grey in (0, 255)]
@@ -146,5 +174,9 @@ BAD_ARCHIVES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: zipped(**{f"f{n}": b"x" for n in range(1001)}),
         "archive",
     ),
+    "an encrypted zip": (_encrypted, "encrypted"),
+    "a zip by LZMA": (_lzma, "archive"),
+    "a zip with a directory of 800 MB": (_endless, "archive"),
+    "a zip with a ZIP64 directory": (_zip64, "archive"),
     "a zip bomb": (lambda: zipped(a=bytes(33 * 2**20)), "too-large"),
 }

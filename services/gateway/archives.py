@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import zipfile
 from collections.abc import Iterator
 from typing import IO
@@ -11,6 +13,10 @@ from chexnet.inputs.base import Limits
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # The second of an empty one.
 ENCRYPTED = 0x1
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA's header names its memory, to 4 GiB.
+END, ZIP64 = b"PK\x05\x06", b"PK\x06\x07"
+END_BYTES = 22 + 2**16  # With the longest comment; the locator of a ZIP64 is 20 before.
+ENTRY_BYTES = 1024  # Of a file in the directory, on average.
 
 
 def members(archive: IO[bytes], limits: Limits) -> Iterator[bytes | BadInput]:
@@ -19,6 +25,7 @@ def members(archive: IO[bytes], limits: Limits) -> Iterator[bytes | BadInput]:
     Raises:
         BadInput: `archive` if the zip as a whole can't be taken.
     """
+    _check_directory(archive, limits)
     try:
         opened = zipfile.ZipFile(archive)
     except (zipfile.BadZipFile, ValueError, OSError) as error:
@@ -34,12 +41,27 @@ def members(archive: IO[bytes], limits: Limits) -> Iterator[bytes | BadInput]:
         left = limits.archive_bytes
         for info in files:
             try:
-                data = _one(opened, info, min(limits.encoded_bytes, left))
+                data = _one(opened, info, limits.encoded_bytes)
             except BadInput as error:
                 yield error
                 continue
             left -= len(data)
+            if left < 0:
+                rule = f"A zip may unpack to {limits.archive_bytes:,} bytes."
+                raise BadInput("archive", f"{rule} Received: more. Send the rest in another.")
             yield data
+
+
+def _check_directory(archive: IO[bytes], limits: Limits) -> None:
+    """Refuse a directory that would fill the memory: zipfile reads all of it at once."""
+    size = archive.seek(0, os.SEEK_END)
+    archive.seek(max(0, size - END_BYTES - 20))
+    tail = archive.read()
+    at = tail.rfind(END)
+    listed = struct.unpack_from("<I", tail, at + 12)[0] if 0 <= at <= len(tail) - 22 else 0
+    if listed > limits.archive_members * ENTRY_BYTES or tail[max(0, at - 20) :].startswith(ZIP64):
+        rule = f"A zip must have 1 to {limits.archive_members:,} files."
+        raise BadInput("archive", f"{rule} Received: a list of far more. Split it.")
 
 
 def _ignored(info: zipfile.ZipInfo) -> bool:
@@ -52,6 +74,10 @@ def _one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
     if info.flag_bits & ENCRYPTED:
         rule = "A file in a zip must not be encrypted."
         raise BadInput("encrypted", f"{rule} Received: one that is. Make the zip without password.")
+    if info.compress_type not in METHODS:
+        rule = "A file in a zip must be deflated, as zip programs do, or stored."
+        received = f"Received: compression method {info.compress_type}."
+        raise BadInput("archive", f"{rule} {received} Make it again.")
     try:
         with opened.open(info) as member:
             data = member.read(limit + 1)
