@@ -96,7 +96,7 @@ class Blobs:
                 yield piece
             skip = 0
 
-    def _write(self, name: bytes, data: bytes) -> Place:
+    def _write(self, name: bytes, data: bytes | memoryview) -> Place:
         with self._lock:
             if name in self._fresh:
                 return self._fresh[name]
@@ -137,7 +137,7 @@ class Stage:
         self._blobs = blobs
         self._fresh: dict[bytes, Place] = {}
 
-    def add(self, sql: Sql, data: bytes) -> bytes:
+    def add(self, sql: Sql, data: bytes | memoryview) -> bytes:
         """Write `data` unless it is there; return its name."""
         name = hashlib.sha256(data).digest()
         if name not in self._fresh:

@@ -17,7 +17,7 @@ class Piece(NamedTuple):
     """An AddFile that brings its bytes along."""
 
     path: str
-    data: bytes
+    data: bytes | memoryview  # Part of the message: a copy of 20 MiB costs.
 
 
 class Deletion(NamedTuple):
@@ -38,7 +38,7 @@ def modify_request(data: bytes) -> ModifyRequest:
         fields = dict(_fields(memoryview(body)))
         if 4 not in fields:
             raw = dict(_fields(memoryview(fields.get(3, b"")))).get(1, b"")
-            return Piece(str(fields.get(1, b""), "utf-8"), bytes(raw))
+            return Piece(str(fields.get(1, b""), "utf-8"), raw)
     parsed: pfs.ModifyFileRequest = pfs.ModifyFileRequest().parse(data)
     return parsed
 

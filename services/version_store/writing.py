@@ -40,15 +40,21 @@ class _Chunker:
         self._buffer = bytearray()
         self._size, self._chunks = 0, bytearray()
 
-    def add(self, data: bytes) -> None:
-        self._buffer += data
+    def add(self, data: memoryview) -> None:
         self._size += len(data)
-        full = len(self._buffer) // CHUNK * CHUNK
-        for at in range(0, full, CHUNK):
-            self._keep(bytes(self._buffer[at : at + CHUNK]))
-        del self._buffer[:full]
+        while data:
+            if len(data) >= CHUNK and not self._buffer:
+                self._keep(data[:CHUNK])
+                data = data[CHUNK:]
+                continue
+            room = CHUNK - len(self._buffer)
+            self._buffer += data[:room]
+            data = data[room:]
+            if len(self._buffer) == CHUNK:
+                self._keep(bytes(self._buffer))
+                self._buffer.clear()
 
-    def _keep(self, data: bytes) -> None:
+    def _keep(self, data: bytes | memoryview) -> None:
         with self._store.database.read() as sql:
             self._chunks += self._stage.add(sql, data)
 
@@ -104,7 +110,7 @@ def _steps(store: Store, stage: Stage, requests: Iterator[wire.ModifyRequest]) -
                 if chunker is not None:
                     yield chunker.end(path)
                 path, chunker = _file(request.path), _Chunker(store, stage)
-            chunker.add(request.data)
+            chunker.add(memoryview(request.data))
             continue
         if chunker is not None:
             yield chunker.end(path)
