@@ -12,6 +12,8 @@ from msgspec import Struct
 from chexnet.errors import BadInput, ChexnetError, Unavailable
 from chexnet.settings import GatewaySettings
 
+PATIENCE = httpx.Timeout(30, read=1800)  # Seconds; an archive of a thousand films takes minutes.
+
 
 class Accepted(Struct, frozen=True, kw_only=True):
     """What the gateway made of a file, or of a file in an archive."""
@@ -45,7 +47,7 @@ class HttpGateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._token_file: Path = settings.token_file
-        self._client = httpx.Client(base_url=settings.url, timeout=120)
+        self._client = httpx.Client(base_url=settings.url, timeout=PATIENCE)
 
     def send(self, data: bytes, *, patient: str | None = None, issuer: str = "") -> Sent:
         """Send one file or archive; return what was taken and what was refused.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import multiprocessing as mp
 import os
 import resource
 import signal
 import threading
+import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -96,6 +98,8 @@ def _serve(
 ) -> None:
     # A signal to the service's group is the service's: its last file must not be cut off.
     os.setpgid(0, 0)
+    logging.disable()  # What decoders log and warn of may quote the file, its patient's name too.
+    warnings.simplefilter("ignore")
     function = make()
     with open("/proc/self/statm") as statm:
         mapped = int(statm.read().split()[0]) * resource.getpagesize()

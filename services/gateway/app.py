@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import logging
 import tempfile
 from collections.abc import AsyncIterator
 from typing import IO, Any
 from urllib.parse import unquote
 
 import msgspec
+from prometheus_client import Counter
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -23,6 +26,9 @@ from services.gateway import archives
 from services.gateway.intake import Intake, Patient
 from services.gateway.statuses import FINAL, Status, Statuses
 
+log = logging.getLogger("gateway")
+UPLOADS = Counter("chexnet_uploads", "Files by what became of them.", ["outcome"])
+GLANCE = 0.05  # Seconds between looks at a status: a waiting thread each would stop uploads at 40.
 IN_MEMORY = 32 * 2**20  # Bytes of a body; a larger archive goes to a temporary file.
 
 
@@ -70,16 +76,24 @@ class Gateway:
                 return _json(503, {"error": str(error)})
 
     async def _receive(self, request: Request, body: IO[bytes]) -> None:
-        size, limit = 0, self._limits.encoded_bytes
+        size, start = 0, b""
         async for chunk in request.stream():
-            if size == 0 and chunk.startswith(archives.MAGICS):
-                limit = self._limits.archive_bytes
-            size += len(chunk)
-            if size > limit:
-                rule = f"A file may have at most {limit:,} bytes."
-                raise BadInput("too-large", f"{rule} Received: more. Export it as 8-bit PNG.")
-            body.write(chunk)
+            size, start = size + len(chunk), (start + chunk[:4])[:4]
+            if size > self._limits.archive_bytes:
+                break
+            if size <= self._largest(
+                start
+            ):  # The rest is read and dropped, so that the client hears why.
+                body.write(chunk)
+        limit = self._largest(start)
+        if size > limit:
+            rule = f"A file may have at most {limit:,} bytes."
+            raise BadInput("too-large", f"{rule} Received: more. Export it as 8-bit PNG.")
         body.seek(0)
+
+    def _largest(self, start: bytes) -> int:
+        limits = self._limits
+        return limits.archive_bytes if start in archives.MAGICS else limits.encoded_bytes
 
     def _take(self, body: IO[bytes], patient: Patient) -> Response:
         uploads: list[dict[str, Any]] = []
@@ -89,9 +103,21 @@ class Gateway:
                 refused.append(_refused(index, made))
                 continue
             duplicate = self._statuses.has_image(made.headers.image_id)
-            self._bus.send([made])  # One by one: a large archive is never whole in memory.
+            try:
+                self._bus.send([made])  # One by one: a large archive is never whole in memory.
+            except Unavailable as error:
+                if not uploads:
+                    raise
+                rest = BadInput("unavailable", f"{error} Send this one and the rest again.")
+                refused.append(_refused(index, rest))
+                break
             self._statuses.sent(made)
+            UPLOADS.labels("accepted").inc()
+            log.info("sent", extra={"fields": _ids(made)})
             uploads.append(_accepted(index, made, duplicate=duplicate))
+        for refusal in refused:
+            UPLOADS.labels(refusal["code"]).inc()
+            log.info("refused", extra={"fields": {"code": refusal["code"]}})
         return _json(202 if uploads else 422, {"uploads": uploads, "refused": refused})
 
     async def status(self, request: Request) -> Response:
@@ -113,11 +139,11 @@ class Gateway:
     async def _stream(self, request: Request, upload_id: str) -> AsyncIterator[bytes]:
         told: Status | None = None
         while not (told and told.state in FINAL) and not await request.is_disconnected():
-            known = told.state if told else None
-            status = await run_in_threadpool(self._statuses.wait, upload_id, known, 5.0)
+            status = self._statuses.get(upload_id)
             if status is not None and status != told:
                 told = status
                 yield b"data: " + msgspec.json.encode(status) + b"\n\n"
+            await asyncio.sleep(GLANCE)
 
     def _unauthorised(self, request: Request) -> Response | None:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -137,9 +163,12 @@ def _unknown() -> Response:
 
 
 def _accepted(index: int, upload: Message, *, duplicate: bool) -> dict[str, Any]:
+    return {"index": index, **_ids(upload), "duplicate": duplicate}
+
+
+def _ids(upload: Message) -> dict[str, str]:
     headers = upload.headers
-    ids = {"upload_id": headers.upload_id, "image_id": headers.image_id, "unit": upload.key}
-    return {"index": index, **ids, "duplicate": duplicate}
+    return {"upload_id": headers.upload_id, "image_id": headers.image_id, "unit": upload.key}
 
 
 def _refused(index: int, error: BadInput) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from chexnet.inputs.base import Cleaned, Limits, load
 from chexnet.messages import new_id, now
 from chexnet.runtime import health, logs
 from chexnet.runtime.isolate import Isolated
+from chexnet.runtime.stopping import on_signals
 from chexnet.settings import Settings
 from services.gateway.app import Gateway
 from services.gateway.intake import Intake
@@ -37,7 +38,8 @@ def main() -> int:
     load(settings.input)  # A wrong name stops it here, not in the child.
     status = health.Health("gateway")
     health.serve(status, settings.health)
-    bus, statuses, stop = KafkaBus(settings), Statuses(), threading.Event()
+    stop = on_signals()  # Before uvicorn, which hands a signal on when it has ended.
+    bus, statuses = KafkaBus(settings), Statuses()
     clean = Isolated(
         partial(cleaner, settings.input),
         memory=settings.limits.decode_memory,

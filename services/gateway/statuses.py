@@ -39,7 +39,7 @@ class Statuses:
         self._kept = kept
         self._by_upload: OrderedDict[str, Status] = OrderedDict()
         self._images: OrderedDict[str, None] = OrderedDict()
-        self._changed = threading.Condition()
+        self._one_at_a_time = threading.Lock()
 
     def get(self, upload_id: str) -> Status | None:
         """Return what is known of an upload."""
@@ -48,17 +48,6 @@ class Statuses:
     def has_image(self, image_id: str) -> bool:
         """Return whether this image was uploaded before."""
         return image_id in self._images
-
-    def wait(self, upload_id: str, known: State | None, timeout: float) -> Status | None:
-        """Return the status once it is another than `known`, or what it is after `timeout`."""
-
-        def news() -> bool:
-            status = self.get(upload_id)
-            return status is not None and status.state != known
-
-        with self._changed:
-            self._changed.wait_for(news, timeout)
-        return self.get(upload_id)
 
     def sent(self, upload: Message) -> None:
         """An upload has gone to the bus."""
@@ -89,7 +78,7 @@ class Statuses:
             self._set(_status(message, "rejected", reason))
 
     def _set(self, status: Status) -> None:
-        with self._changed:
+        with self._one_at_a_time:
             known = self._by_upload.get(status.upload_id)
             if known is not None and known.state in FINAL and status.state not in FINAL:
                 return  # Partitions are read in any order.
@@ -100,7 +89,6 @@ class Statuses:
             for entries in (self._by_upload, self._images):
                 while len(entries) > self._kept:
                     entries.popitem(last=False)
-            self._changed.notify_all()
 
 
 def _status(message: Message, state: State, reason: str = "") -> Status:

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
+from PIL import Image, PngImagePlugin
 from starlette.testclient import TestClient
 
 from chexnet import topics
 from chexnet.adapters.memory import MemoryBus
+from chexnet.errors import Unavailable
 from chexnet.identity.pseudonym import Pseudonyms
-from chexnet.inputs.base import Limits
+from chexnet.inputs.base import Cleaned, Limits
 from chexnet.messages import Message, Rejected, new_id, now
+from chexnet.runtime.isolate import Isolated
 from services.gateway.app import Gateway
 from services.gateway.intake import Intake
 from services.gateway.main import cleaner
 from services.gateway.statuses import Statuses
-from tests.bad_inputs import BAD, BAD_ARCHIVES, dicom, png, zipped
+from tests.bad_inputs import BAD, BAD_ARCHIVES, DICOM_FILES, dicom, png, zipped
 
+PERSON = (b"CompressedSamples", b"9RG1", b"19400305", b"DOE^JANE", b"19700101")
+Cleaner = Callable[[bytes, Limits], Cleaned]
 LIMITS = Limits(encoded_bytes=32 * 2**20)
 
 
 class Site:
     """A gateway, its bus and a client."""
 
-    def __init__(self) -> None:
-        self.bus, self.statuses = MemoryBus(), Statuses()
+    def __init__(self, bus: MemoryBus | None = None, clean: Cleaner | None = None) -> None:
+        self.bus, self.statuses = bus or MemoryBus(), Statuses()
         pseudonyms = Pseudonyms(bytes(32))
-        intake = Intake(cleaner("chest_xray"), pseudonyms, LIMITS, new_id=new_id, clock=now)
+        clean = clean or cleaner("chest_xray")
+        intake = Intake(clean, pseudonyms, LIMITS, new_id=new_id, clock=now)
         app = Gateway(intake, self.statuses, self.bus, token="secret", limits=LIMITS).app()
         self.client = TestClient(app, headers={"Authorization": "Bearer secret"})
 
@@ -116,3 +125,70 @@ def test_states_only_go_forward_and_a_reject_says_why(site: Site) -> None:
 
 def test_an_unknown_upload_is_not_found(site: Site) -> None:
     assert site.client.get("/uploads/none").status_code == 404
+
+
+class LosingBus(MemoryBus):
+    """A bus that goes away after one message."""
+
+    def send(self, messages: Sequence[Message]) -> None:
+        if list(self.read([topics.UPLOADS]).to_end()):
+            raise Unavailable("Waiting for Kafka.")
+        super().send(messages)
+
+
+def test_what_was_sent_before_the_bus_went_is_told_and_the_rest_is_refused() -> None:
+    site = Site(LosingBus())
+    answer = site.client.post("/uploads", content=zipped(a=png(32), b=png(33), c=png(34)))
+    assert answer.status_code == 202
+    assert [u["index"] for u in answer.json()["uploads"]] == [0]
+    assert [(r["index"], r["code"]) for r in answer.json()["refused"]] == [(1, "unavailable")]
+    assert site.client.post("/uploads", content=png()).status_code == 503
+
+
+@pytest.fixture(scope="module")
+def isolated() -> Iterator[Isolated]:
+    """As the gateway cleans: in a child process."""
+    made = Isolated(partial(cleaner, "chest_xray"), memory=2**31, seconds=60)
+    yield made
+    made.close()
+
+
+def _named() -> list[bytes]:
+    words = PngImagePlugin.PngInfo()
+    words.add_text("Patient", "DOE^JANE")
+    exif = Image.Exif()
+    exif[0x010E] = "DOE^JANE 19700101"
+    photo = io.BytesIO()
+    Image.new("L", (64, 64), 9).save(photo, "JPEG", exif=exif)
+    real = (DICOM_FILES / "RG1_UNCR.dcm").read_bytes()
+    in_name = {"19700101 DOE^JANE.png": png(48), "19700101 DOE^JANE.txt": b"no image"}
+    misplaced = dicom(lambda d: d.add_new("WindowCenter", "LO", "DOE^JANE"))
+    return [
+        real,
+        misplaced,
+        png(pnginfo=words),
+        photo.getvalue(),
+        png() + b"DOE^JANE",
+        zipped(**in_name),
+    ]
+
+
+@pytest.mark.parametrize(
+    "data", _named(), ids=["RG1", "in a number", "PNG text", "Exif", "behind", "name in zip"]
+)
+def test_nobody_is_named_on_the_bus_in_an_answer_or_in_a_log(
+    isolated: Isolated,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    data: bytes,
+) -> None:
+    assert any(word in data for word in PERSON)  # Or this would test nothing.
+    caplog.set_level(logging.DEBUG)
+    site = Site(clean=isolated)
+    answer = site.client.post("/uploads", content=data, headers={"X-Patient-Id": "DOE^JANE"})
+    told = [answer.content, caplog.text.encode(), *(text.encode() for text in capfd.readouterr())]
+    for topic in topics.EVERY:
+        for m in site.bus.read([topic]).to_end():
+            told += [m.value, m.key.encode(), repr(m.headers).encode()]
+    assert site.sent() or answer.status_code == 422
+    assert not [word for word in PERSON if any(word in text for text in told)]
