@@ -125,11 +125,11 @@ class Lifecycle:
             if status.code != Code.OK and not self._available(model)
         }
         if failed:
-            each = (
-                f"{{{{name: {m} version: {v}}} due to error: {s.message}}}"
+            each = "".join(
+                f"{{{{name: {m} version: {v}}} due to error: {s.code.name}: {s.message}}}, "
                 for (m, v), s in failed.items()
             )
-            message = f"{len(failed)} model(s) did not become available: {{{', '.join(each)}}}"
+            message = f"{len(failed)} model(s) did not become available: {{{each}}}"
             raise ServingError(Code.UNKNOWN, message)
 
     def models(self) -> Models:

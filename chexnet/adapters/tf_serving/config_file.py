@@ -32,7 +32,6 @@ class ConfigFile:
     def read(self) -> model_server_config_pb2.ModelServerConfig:
         """Return what it says, nothing where it is missing; raise ConfigError for no config."""
         config = model_server_config_pb2.ModelServerConfig()
-        config.model_config_list.SetInParent()
         try:
             text_format.Parse(self.path.read_text(), config)
         except FileNotFoundError:
@@ -40,7 +39,8 @@ class ConfigFile:
         except text_format.ParseError as error:
             rule = f"{self.path} must be TF Serving's model config in text form."
             todo = "Delete it and run: make up"
-            raise ConfigError(f"{rule} Received: {error}. {todo}") from error
+            raise ConfigError(f"{rule} Received: {error} {todo}") from error
+        config.model_config_list.SetInParent()  # An empty list, where there is no file.
         return config
 
     def write(self, config: model_server_config_pb2.ModelServerConfig) -> None:
