@@ -204,6 +204,7 @@ class Lifecycle:
                 self._unknown.add(name)
                 continue  # Nothing is known, so nothing changes.
             self._unknown.discard(name)
+            self._announce(name, aspired)
             for version, folder in sorted(aspired.items(), reverse=True):
                 if self._stopping or self._wake.is_set():
                     return  # A newer config has come: begin again with it.
@@ -212,15 +213,25 @@ class Lifecycle:
         for name in [n for n in self._served if n not in models]:
             self._take_down(name, keep=set())
 
-    def _bring_up(self, model: str, version: int, folder: Path) -> None:
+    def _announce(self, model: str, aspired: dict[int, Path]) -> None:
+        """Say START of all that will be loaded: what is not mentioned then has no folder."""
+        for version, folder in aspired.items():
+            if self._identity_to_load(model, version, folder) is not None:
+                self.states.set(model, version, Status(State.START))
+
+    def _identity_to_load(self, model: str, version: int, folder: Path) -> Folder | None:
+        """Return the folder's identity; None if it is served, has failed as it is, or is gone."""
         if version in self._served.get(model, {}):
-            return
+            return None
         try:
             found = os.stat(folder)
         except FileNotFoundError:
-            return  # Gone since the listing.
+            return None
         identity = (found.st_ino, found.st_mtime_ns)
-        if self._failed.get((model, version)) == identity:
+        return None if self._failed.get((model, version)) == identity else identity
+
+    def _bring_up(self, model: str, version: int, folder: Path) -> None:
+        if (identity := self._identity_to_load(model, version, folder)) is None:
             return
         log.info("loading", extra=_of(model, version=version))
         self.states.set(model, version, Status(State.LOADING))

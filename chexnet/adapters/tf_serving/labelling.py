@@ -18,8 +18,8 @@ from chexnet.adapters.tf_serving.replica import Replica, Status
 from chexnet.errors import ChexnetError, Refused, Unavailable
 
 AVAILABLE = "AVAILABLE"
-END = "END"
-APPEARS = 5.0  # Seconds after which a version that no replica mentions has no folder.
+COMING = {"START", "LOADING"}
+APPEARS = 10.0  # Seconds in which a server looks at its folders, even one that is busy.
 POLL = 0.05
 
 
@@ -111,26 +111,17 @@ class _Change:
 
     def wait(self, timeout: float) -> list[ChexnetError]:
         """Return when each wanted version answers or can't; the reasons of those that don't."""
-        start = time.monotonic()
+        start = moved = time.monotonic()
         while True:
-            waited = time.monotonic() - start
             states = self._states()
-            waiting = [
-                v
-                for v in self._wanted.versions
-                if _may_come(states.get(v)) and waited < self._patience(states.get(v), timeout)
-            ]
-            if not waiting:
-                return [
-                    self._refusal(v, states.get(v))
-                    for v in sorted(self._wanted.versions)
-                    if v not in states or states[v].state != AVAILABLE
-                ]
+            mine = {v: states.get(v) for v in sorted(self._wanted.versions)}
+            now = time.monotonic()
+            if any(status and status.state in COMING for status in mine.values()):
+                moved = now  # It works through them; what it does not mention yet may follow.
+            settled = all(not _may_come(status) for status in mine.values())
+            if settled or now - moved > APPEARS or now - start > timeout:
+                return [self._refusal(v, s) for v, s in mine.items() if not _answers(s)]
             time.sleep(POLL)
-
-    @staticmethod
-    def _patience(status: Status | None, timeout: float) -> float:
-        return APPEARS if status is None or status.state == END else timeout
 
     def settle(self) -> None:
         """Move the labels whose versions answer, and let go of what is not wanted.
@@ -147,10 +138,14 @@ class _Change:
     def _refusal(self, version: int, status: Status | None) -> ChexnetError:
         rule = f"Every replica must serve version {version} of {self._wanted.model}."
         received = f"Received: on {self._replica.address}:"
-        if status is not None and _may_come(status) and status.state != END:
+        if status is not None and status.state in COMING:
             return Unavailable(f"{rule} {received} {status.state}. Wait: chexnet status serving")
         why = status.message if status and status.message else "it finds no such folder."
         return Refused(f"{rule} {received} {why} Release it again with: chexnet release")
+
+
+def _answers(status: Status | None) -> bool:
+    return status is not None and status.state == AVAILABLE
 
 
 def _may_come(status: Status | None) -> bool:

@@ -110,14 +110,16 @@ def test_no_request_fails_while_versions_are_switched_under_load(base: Path) -> 
         threads = [threading.Thread(target=load) for _ in range(4)]
         for thread in threads:
             thread.start()
-        for turn in range(10):
-            new, old = (2, 1) if turn % 2 == 0 else (1, 2)
-            lifecycle.configure({"xray": model(base, new, champion=new)})
-            until(lambda new=new: lifecycle.labels("xray") == {"champion": new})
-            until(lambda old=old: state(lifecycle, old) == State.END)
-        stop.set()
-        for thread in threads:
-            thread.join(10)
+        try:
+            for turn in range(10):
+                new, old = (2, 1) if turn % 2 == 0 else (1, 2)
+                lifecycle.configure({"xray": model(base, new, champion=new)})
+                until(lambda new=new: lifecycle.labels("xray") == {"champion": new})
+                until(lambda old=old: state(lifecycle, old) == State.END)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(10)
         assert failures == []
         assert set(answers) == {0.2, 0.4}
 
