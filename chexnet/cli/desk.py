@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,11 +14,13 @@ from chexnet.adapters.tf_serving.golden import Golden
 from chexnet.experiments import control as controls
 from chexnet.experiments import readiness
 from chexnet.experiments.decisions import By
-from chexnet.experiments.review import Review, review
 from chexnet.messages import Control, now
 from chexnet.models.base import INPUT
 from chexnet.settings import Settings
 from chexnet.steps.ports import Bus, Store
+
+if TYPE_CHECKING:
+    from chexnet.experiments.review import Review
 
 
 class Desk(Struct, frozen=True, kw_only=True):
@@ -39,6 +42,8 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     def review(self, control: Control) -> Review:
         """Return what the running experiment shows."""
+        from chexnet.experiments.review import review
+
         return review(self.bus, self.store, control, until=now())
 
     def golden(self, version: int) -> Golden:

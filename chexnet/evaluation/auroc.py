@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 
 def auroc(scores: NDArray[np.floating], present: NDArray[np.bool_]) -> float:
@@ -26,8 +25,18 @@ def auroc(scores: NDArray[np.floating], present: NDArray[np.bool_]) -> float:
     n = len(present) - m
     if min(m, n) == 0:
         return float("nan")
-    ranks = rankdata(scores)
+    ranks = midranks(scores)
     return float((ranks[present].sum() - m * (m + 1) / 2) / (m * n))
+
+
+def midranks(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the rank of each score, from 1; equal scores share the mean of their ranks.
+
+    As scipy.stats.rankdata, whose import takes a second of every command.
+    """
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks: NDArray[np.float64] = np.cumsum(counts) - (counts - 1) / 2
+    return ranks[place]
 
 
 def macro(areas: Iterable[float]) -> float:

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.special import expit, ndtri
+
+from chexnet.evaluation.auroc import midranks
 
 Floats = NDArray[np.float64]
 
@@ -112,9 +114,9 @@ def placements(scores: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Floa
     """
     with_it, without = scores[present], scores[~present]
     m, n = len(with_it), len(without)
-    rank = rankdata(np.concatenate([with_it, without]))
-    beats = (rank[:m] - rankdata(with_it)) / n
-    beaten = 1 - (rank[m:] - rankdata(without)) / m
+    rank = midranks(np.concatenate([with_it, without]))
+    beats = (rank[:m] - midranks(with_it)) / n
+    beaten = 1 - (rank[m:] - midranks(without)) / m
     return beats, beaten
 
 
@@ -129,7 +131,7 @@ def mean(estimates: Sequence[Estimate]) -> Estimate:
 
 def interval(difference: Estimate, confidence: float) -> Interval:
     """Return the symmetric (Wald) interval: for differences."""
-    half = float(norm.ppf((1 + confidence) / 2)) * math.sqrt(difference.variance)
+    half = float(ndtri((1 + confidence) / 2)) * math.sqrt(difference.variance)
     return Interval(difference.value, difference.value - half, difference.value + half)
 
 
@@ -145,10 +147,6 @@ def logit_interval(area: Estimate, confidence: float) -> Interval:
         bound = ((1 - confidence) / 2) ** (1 / area.pairs)
         return Interval(theta, bound, 1.0) if theta >= 1 else Interval(theta, 0.0, 1 - bound)
     error = math.sqrt(area.variance) / (theta * (1 - theta))
-    half = float(norm.ppf((1 + confidence) / 2)) * error
+    half = float(ndtri((1 + confidence) / 2)) * error
     centre = math.log(theta / (1 - theta))
-    return Interval(theta, _expit(centre - half), _expit(centre + half))
-
-
-def _expit(x: float) -> float:
-    return float(1 / (1 + np.exp(-x)))
+    return Interval(theta, float(expit(centre - half)), float(expit(centre + half)))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from chexnet.errors import Refused
-from chexnet.experiments.comparison import Comparison
 from chexnet.messages import Control, Experiment, Release
+
+if TYPE_CHECKING:  # A rollback needs no statistics, and must not wait for their import.
+    from chexnet.experiments.comparison import Comparison
 
 
 def unproven(comparison: Comparison, experiment: Experiment) -> list[str]:

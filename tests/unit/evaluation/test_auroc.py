@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from chexnet.evaluation.auroc import auroc, macro
+from chexnet.evaluation.auroc import auroc, macro, midranks
 
 
 def test_auroc_by_hand() -> None:
@@ -30,6 +31,11 @@ def test_auroc_is_scikit_learns_also_with_ties(rows: list[tuple[int, bool]]) -> 
     scores = np.array([float(score) for score, _ in rows])
     present = np.array([present for _, present in rows])
     assert auroc(scores, present) == pytest.approx(roc_auc_score(present, scores), abs=1e-12)
+
+
+@given(st.lists(st.integers(0, 9).map(float), min_size=1))
+def test_midranks_are_scipys(scores: list[float]) -> None:
+    np.testing.assert_array_equal(midranks(np.array(scores)), rankdata(scores))
 
 
 @pytest.mark.parametrize("present", [True, False])
