@@ -49,6 +49,10 @@ def train(recipe: Recipe, data: Dataset, board: Board, report: Report) -> Traine
         rule = f"Training needs images in train and validation. Received: {data.name} with"
         received = f"{len(rows)} and {len(validation)}."
         raise ConfigError(f"{rule} {received} Build a larger dataset: chexnet data build")
+    if recipe.flip and len(data.index.shape) != 3:
+        rule = "Only images (rows, columns, channels) can be flipped left to right."
+        received = f"Received: {data.name}, of shape {data.index.shape}."
+        raise ConfigError(f"{rule} {received} Take a config with flip=False.")
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()  # Costs nothing here on a CPU: measured.
     model = _build(recipe, data)

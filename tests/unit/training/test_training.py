@@ -173,6 +173,11 @@ def test_options_that_the_network_does_not_have_are_refused(
         trained(store, tmp_path, replace(RECIPE, options={"resolution": 3}))
 
 
+def test_what_is_no_image_is_not_flipped(store: MemoryStore, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Only images"):
+        trained(store, tmp_path, replace(RECIPE, flip=True))
+
+
 def test_a_dataset_of_another_input_is_refused(tmp_path: Path) -> None:
     other, store = load("waveform"), MemoryStore()
     other.labels = ("Fast", "Slow", "Dropout")
