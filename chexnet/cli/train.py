@@ -67,7 +67,7 @@ def train(
     typer.echo(f"Trained on {finished.card.dataset} in {finished.seconds:.0f} s.")
     for split, area in areas.items():
         typer.echo(f"Mean AUROC in {split}: {_words(area)}")
-    typer.echo(f"Committed {release}. Release it with: chexnet release {line}")
+    typer.echo(f"Committed {release}. Release it with: chexnet release --line {line}")
 
 
 def _show(advance: Advance, now: Progress) -> None:
