@@ -24,6 +24,7 @@ Handler = Callable[[Sequence[Message]], Sequence[Result]]
 DONE = Counter("chexnet_messages_total", "Messages that a step has done with.", ["step", "outcome"])
 SECONDS = Histogram("chexnet_batch_seconds", "From poll to the end of its transaction.", ["step"])
 LAG = Gauge("chexnet_lag", "Messages that wait.", ["step"])
+LAG_EVERY = 5.0  # Seconds.
 
 
 def each(handle: Callable[[Message], Result]) -> Handler:
@@ -64,6 +65,7 @@ class Worker:
         self._group, self._instance, self._health, self._stop = group, instance, health, stop
         self._at_most, self._tries, self._limit = at_most, tries, run_of_rejects
         self._rejects_in_a_row = 0
+        self._lag_due = 0.0
         self._log = logging.getLogger(group)
 
     def run(self) -> int:
@@ -96,7 +98,7 @@ class Worker:
             self._stop.wait()
             return
         messages = subscription.poll(at_most=self._at_most, timeout=0.5)
-        LAG.labels(self._group).set(subscription.lag())
+        self._measure_lag(subscription)
         if messages:
             began = time.monotonic()
             results = self._handle(messages)
@@ -106,6 +108,11 @@ class Worker:
             SECONDS.labels(self._group).observe(time.monotonic() - began)
             self._count(results)
         self._say("ok")
+
+    def _measure_lag(self, subscription: Subscription) -> None:
+        if time.monotonic() > self._lag_due:  # It asks the broker: not for each batch.
+            self._lag_due = time.monotonic() + LAG_EVERY
+            LAG.labels(self._group).set(subscription.lag())
 
     def _handle(self, messages: Sequence[Message]) -> Sequence[Result]:
         try:

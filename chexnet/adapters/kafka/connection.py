@@ -30,7 +30,6 @@ class Connection:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=self._largest,
             fetch_max_bytes=max(self._largest, 52_428_800),
-            fetch_max_wait_ms=100,
             **self._common(),
             **options,
         )

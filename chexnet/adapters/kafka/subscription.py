@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from kafka import ConsumerRebalanceListener, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka import (
+    ConsumerRebalanceListener,
+    KafkaConsumer,
+    KafkaProducer,
+    OffsetAndMetadata,
+    TopicPartition,
+)
 from kafka.errors import KafkaError
 
 from chexnet.adapters.kafka.connection import Connection
@@ -13,6 +21,7 @@ from chexnet.adapters.kafka.wire import headers_out, message_in
 from chexnet.messages import Message
 from chexnet.topics import Topic
 
+log = logging.getLogger(__name__)
 SESSION = 10.0  # Seconds after which a dead member's partitions move to others.
 
 
@@ -29,17 +38,23 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._connection, self._pipeline, self._topic = connection, pipeline, topic
         self._name = f"{pipeline}.{group}.{instance}"
         self._next: dict[TopicPartition, int] = {}  # Of what was polled and not completed.
+        self._group = f"{pipeline}.{group}"
         self._producer: KafkaProducer | None = self._make_producer()
-        self._consumer = connection.consumer(
-            group_id=f"{pipeline}.{group}",
+        self._consumer = self._make_consumer()
+
+    def _make_producer(self) -> KafkaProducer:
+        return self._connection.producer(transactional_id=self._name)
+
+    def _make_consumer(self) -> KafkaConsumer:
+        consumer = self._connection.consumer(
+            group_id=self._group,
             group_instance_id=self._name,
             session_timeout_ms=int(SESSION * 1000),
             heartbeat_interval_ms=1000,
         )
-        self._consumer.subscribe([topic.full_name(pipeline)], listener=self)
-
-    def _make_producer(self) -> KafkaProducer:
-        return self._connection.producer(transactional_id=self._name)
+        consumer.subscribe([self._topic.full_name(self._pipeline)], listener=self)
+        self._look_at_heartbeat = time.monotonic() + 2 * SESSION
+        return consumer
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Forget what is polled and not completed: its new owner reads it again."""
@@ -52,12 +67,29 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
     def poll(self, *, at_most: int, timeout: float) -> list[Message]:
         """Return up to `at_most` committed messages."""
         with self._connection.answering():
+            self._rejoin_if_forgotten()
             batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=at_most)
         messages = []
         for tp, records in batches.items():
             self._next[tp] = records[-1].offset + 1
             messages += [message_in(self._topic, record) for record in records]
         return messages
+
+    def _rejoin_if_forgotten(self) -> None:
+        """Make a new consumer where the client has ceased to send heartbeats.
+
+        kafka-python 3.0.12 was seen to do so after a slow join: it then spins in `poll`, and the
+        group goes on without it.
+        """
+        if time.monotonic() < self._look_at_heartbeat:
+            return
+        self._look_at_heartbeat = time.monotonic() + SESSION
+        group = self._consumer.metrics().get("consumer-coordinator-metrics", {})
+        if group.get("last-heartbeat-seconds-ago", 0.0) > SESSION:
+            log.warning("no heartbeat for %.0f s: joining the group anew", SESSION)
+            self._consumer.close()
+            self._next.clear()
+            self._consumer = self._make_consumer()
 
     def complete(self, produced: Sequence[Message]) -> None:
         """Write `produced` and the offsets, fenced by the group's generation."""
