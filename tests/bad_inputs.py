@@ -163,6 +163,10 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: dicom(lambda d: d.update({"Rows": 60_000, "Columns": 60_000})),
         "too-many-pixels",
     ),
+    "a DICOM in palette colours": (
+        lambda: dicom(lambda d: setattr(d, "PhotometricInterpretation", "PALETTE COLOR")),
+        "colour-model",
+    ),
     "a DICOM with a nonsense rest": (lambda: bytes(128) + b"DICM" + b"\xff" * 200, "not-an-xray"),
 }
 # Only the gateway takes archives.

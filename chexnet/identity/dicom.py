@@ -6,26 +6,29 @@ goes, whatever it holds (DICOM PS3.15, Annex E: the basic profile, and stricter)
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
 
 from chexnet.errors import BadInput
 from chexnet.identity.raster import readable
 
-PROJECTIONS = ("CR", "DX", "DR", "RF", "RG", "PX", "XA", "OT", "SC")
+PROJECTIONS = ("CR", "DX", "DR", "RG", "RF", "OT", "SC")
 UIDS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 TABLES = ("ModalityLUTSequence", "VOILUTSequence")
-IN_TABLES = ("LUTDescriptor", "LUTData", "ModalityLUTType")
-PIXELS = [
+IN_TABLES = ("LUTDescriptor", "LUTData")
+NUMBERS = (
     "SamplesPerPixel",
-    "PhotometricInterpretation",
     "Rows",
     "Columns",
     "BitsAllocated",
@@ -38,26 +41,45 @@ PIXELS = [
     "ImagerPixelSpacing",
     "WindowCenter",
     "WindowWidth",
-    "VOILUTFunction",
     "RescaleIntercept",
     "RescaleSlope",
-    "RescaleType",
-    "PresentationLUTShape",
     "PixelPaddingValue",
-    "LossyImageCompression",
-    "PixelData",
-]
+)
 # Coded values: a value of another form is left out, since it could be anything.
 CODED = {
     "SOPClassUID": r"1\.2\.840\.10008(\.\d+)*",
     "Modality": r"[A-Z]{2}",
+    "PhotometricInterpretation": r"MONOCHROME[12]|RGB|YBR_[A-Z0-9_]{3,12}",
+    "VOILUTFunction": r"LINEAR|LINEAR_EXACT|SIGMOID",
+    "PresentationLUTShape": r"IDENTITY|INVERSE",
+    "LossyImageCompression": r"0[01]",
     "BodyPartExamined": r"CHEST|THORAX|LUNG",
     "ViewPosition": r"[A-Z]{2,4}",
     "PatientSex": r"[MFO]",
     "PatientAge": r"\d{3}[DWMY]",
     "BurnedInAnnotation": r"NO",
 }
-ALLOWED = {*PIXELS, *CODED, *TABLES, *UIDS}
+ALLOWED = {*NUMBERS, *CODED, *TABLES, *UIDS, "PixelData"}
+IN_HEADER = {  # What every writer must put before the data set, none of it the writer's to choose.
+    "FileMetaInformationGroupLength",
+    "FileMetaInformationVersion",
+    "MediaStorageSOPClassUID",
+    "MediaStorageSOPInstanceUID",
+    "TransferSyntaxUID",
+    "ImplementationClassUID",
+    "ImplementationVersionName",
+}
+MEANING = (
+    "PhotometricInterpretation",
+    "BitsStored",
+    "PixelRepresentation",
+    "WindowCenter",
+    "WindowWidth",
+    "VOILUTFunction",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "ViewPosition",
+)
 OLDEST = "090Y"  # Older ages are rare enough to name a person.
 
 
@@ -74,14 +96,17 @@ def read(data: bytes, pixels: int) -> Dataset:
         pixels: the most that an image may have; checked before decoding.
 
     Raises:
-        BadInput: `not-an-xray`, `no-pixels`, `frames`, `too-many-pixels`, `burned-in` or
-            `unreadable`.
+        BadInput: `not-an-xray`, `no-pixels`, `frames`, `too-many-pixels`, `colour-model`,
+            `burned-in` or `unreadable`.
     """
     with readable("DICOM file"):
         dataset = pydicom.dcmread(io.BytesIO(data))
         modality = str(dataset.get("Modality", ""))
         rows, columns = int(dataset.get("Rows", 0)), int(dataset.get("Columns", 0))
         frames = int(dataset.get("NumberOfFrames") or 1)
+        for keyword in NUMBERS:
+            for value in _values(dataset, keyword):
+                float(value)
     if modality not in PROJECTIONS:
         rule = f"A DICOM file must be an X-ray projection ({', '.join(PROJECTIONS)})."
         raise BadInput("not-an-xray", f"{rule} Received: modality {modality[:16]!r}.")
@@ -95,6 +120,9 @@ def read(data: bytes, pixels: int) -> Dataset:
         rule = f"An image may have at most {pixels:,} pixels."
         received = f"Received: {rows:,} rows of {columns:,}."
         raise BadInput("too-many-pixels", f"{rule} {received} Export it smaller.")
+    if not _fits(dataset, "PhotometricInterpretation"):
+        rule = "The pixels of a DICOM file must be grey or RGB."
+        raise BadInput("colour-model", f"{rule} Received: another kind. Export it as 8-bit grey.")
     if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES":
         rule = "An image must not have words in its pixels."
         received = "Received: one with BurnedInAnnotation YES."
@@ -103,12 +131,51 @@ def read(data: bytes, pixels: int) -> Dataset:
 
 
 def traces(dataset: Dataset) -> list[str]:
-    """Return the names of elements outside the allow-list that hold something; [] is clean."""
+    """Return the names of places beside the allowed ones that hold something; [] is clean."""
+    tables = [item for keyword in TABLES for item in dataset.get(keyword) or ()]
+    found = [
+        *_beside(dataset, ALLOWED),
+        *_beside(dataset.file_meta, IN_HEADER),
+        *(name for item in tables for name in _beside(item, set(IN_TABLES))),
+        *(k for k in CODED if not _fits(dataset, k) and dataset.get(k)),
+    ]
+    return [*found, "preamble"] if (dataset.preamble or b"").strip(b"\0") else found
+
+
+def _beside(dataset: Dataset, allowed: set[str]) -> list[str]:
     return [
         element.keyword or f"({element.tag.group:04X},{element.tag.element:04X})"
         for element in dataset
-        if element.keyword not in ALLOWED and not element.is_empty
+        if element.keyword not in allowed and not element.is_empty
     ]
+
+
+def _values(dataset: Dataset, keyword: str) -> list[Any]:
+    value = dataset.get(keyword)
+    return list(value) if isinstance(value, MultiValue) else [] if value is None else [value]
+
+
+def _fits(dataset: Dataset, keyword: str) -> bool:
+    return re.fullmatch(CODED[keyword], str(dataset.get(keyword, ""))) is not None
+
+
+def meaning(dataset: Dataset) -> list[str]:
+    """Return what tells one image from another beside its stored values."""
+    colour = dataset.SamplesPerPixel == 3  # Stored values are RGB then, however they were coded.
+    values = [
+        "RGB"
+        if colour and keyword == "PhotometricInterpretation"
+        else str(dataset.get(keyword, ""))
+        for keyword in MEANING
+    ]
+    for item in (item for keyword in TABLES for item in dataset.get(keyword) or ()):
+        values += [str(list(item.LUTDescriptor)), _table(item["LUTData"].value)]
+    return values
+
+
+def _table(data: bytes | Sequence[int]) -> str:
+    entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data, "<u2")
+    return hashlib.sha256(entries.tobytes()).hexdigest()
 
 
 def stored(dataset: Dataset) -> NDArray[np.integer]:
@@ -159,12 +226,12 @@ def strip(dataset: Dataset, image_id: str, encoded_bytes: int) -> bytes:
     """
     values = stored(dataset)
     clean = Dataset()
-    for keyword in PIXELS:
-        if keyword in dataset and keyword != "PixelData":
+    for keyword in NUMBERS:
+        if keyword in dataset:
             clean[keyword] = dataset[keyword]
-    for keyword, form in CODED.items():
-        if re.fullmatch(form, value := str(dataset.get(keyword, ""))):
-            setattr(clean, keyword, value)
+    for keyword in CODED:
+        if _fits(dataset, keyword):
+            setattr(clean, keyword, str(dataset[keyword].value))
     if "PatientAge" in clean and clean.PatientAge.endswith("Y"):
         clean.PatientAge = min(clean.PatientAge, OLDEST)
     for keyword in TABLES:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from chexnet.errors import BadInput
 
@@ -48,9 +48,10 @@ def grey(data: bytes, pixels: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
             "colour-model", f"{rule} Received: {image.mode}. Export it as 8-bit grey PNG."
         )
     with readable("PNG or JPEG"):
-        if image.mode.startswith("I"):
-            return np.asarray(image).astype(np.uint16)
-        return np.asarray(image.convert("L"))
+        turned = ImageOps.exif_transpose(image)  # As a viewer turns it; afterwards nobody can.
+        if turned.mode.startswith("I"):
+            return np.asarray(turned).astype(np.uint16)
+        return np.asarray(turned.convert("L"))
 
 
 def encode(grey: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
@@ -89,7 +90,8 @@ def _jpeg_traces(data: bytes) -> Iterator[str]:
         if marker == 0xDA:  # The scan; what follows are pixels up to the end marker.
             break
         at += 2 + length
-    if not data.rstrip(b"\0").endswith(b"\xff\xd9"):
+    end = data.find(b"\xff\xd9", at)  # Coded pixels never hold these two bytes.
+    if end > 0 and data[end + 2 :].strip(b"\0"):
         yield "data behind the image"
 
 

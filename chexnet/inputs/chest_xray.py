@@ -6,26 +6,13 @@ import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from chexnet.errors import BadInput
 from chexnet.identity import dicom, raster
 from chexnet.inputs import canonical
 from chexnet.inputs.base import Cleaned, Limits
 from chexnet.inputs.labels import FINDINGS
-
-
-# What tells one image from another beside its stored values.
-TAGS = (
-    "PhotometricInterpretation",
-    "BitsStored",
-    "PixelRepresentation",
-    "WindowCenter",
-    "WindowWidth",
-    "VOILUTFunction",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "ViewPosition",
-)
 
 
 class ChestXray:
@@ -40,17 +27,8 @@ class ChestXray:
         """Return the film without its patient; raise BadInput if the file is at fault."""
         _check_size(data, limits)
         if dicom.is_dicom(data):
-            dataset = dicom.read(data, limits.pixels)
-            tags = [str(dataset.get(k, "")) for k in TAGS]
-            image_id = _digest("dicom", dicom.stored(dataset), *tags)
-            stripped = dicom.strip(dataset, image_id, limits.encoded_bytes)
-            _check_size(stripped, limits)
-            return Cleaned(
-                data=stripped,
-                image_id=image_id,
-                patient=str(dataset.get("PatientID", "")).strip() or None,
-                issuer=str(dataset.get("IssuerOfPatientID", "")).strip(),
-            )
+            with raster.readable("DICOM file"):  # pydicom reads late: any access may raise.
+                return _clean_dicom(dicom.read(data, limits.pixels), limits)
         grey = raster.grey(_known(data), limits.pixels)
         encoded = raster.encode(grey)
         _check_size(encoded, limits)
@@ -60,9 +38,10 @@ class ChestXray:
         """Return the canonical image; raise BadInput if the file is at fault or names someone."""
         _check_size(data, limits)
         if dicom.is_dicom(data):
-            dataset = dicom.read(data, limits.pixels)
-            _check_clean(dicom.traces(dataset))
-            return _canonical(dicom.grey(dataset))
+            with raster.readable("DICOM file"):
+                dataset = dicom.read(data, limits.pixels)
+                _check_clean(dicom.traces(dataset))
+                return _canonical(dicom.grey(dataset))
         _check_clean(raster.traces(_known(data)))
         grey = raster.grey(data, limits.pixels)
         return _canonical(canonical.stretch(grey) if grey.dtype == np.uint16 else grey)
@@ -74,6 +53,18 @@ class ChestXray:
     def overlay(self, canonical_: NDArray[np.uint8], cam: NDArray[np.float32]) -> bytes:
         """Return a canonical image with a heat map over it, as PNG."""
         return canonical.png(canonical.blend(canonical_[..., 0], cam))
+
+
+def _clean_dicom(dataset: Dataset, limits: Limits) -> Cleaned:
+    image_id = _digest("dicom", dicom.stored(dataset), *dicom.meaning(dataset))
+    stripped = dicom.strip(dataset, image_id, limits.encoded_bytes)
+    _check_size(stripped, limits)
+    return Cleaned(
+        data=stripped,
+        image_id=image_id,
+        patient=str(dataset.get("PatientID", "")).strip() or None,
+        issuer=str(dataset.get("IssuerOfPatientID", "")).strip(),
+    )
 
 
 def _known(data: bytes) -> bytes:

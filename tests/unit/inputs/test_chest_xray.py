@@ -142,8 +142,15 @@ def _with_exif(kind: str) -> bytes:
 
 @pytest.mark.parametrize(
     "data",
-    [_with_text(), _with_exif("PNG"), _with_exif("JPEG"), png() + b"DOE^JANE", dicom()],
-    ids=["PNG text", "Exif in PNG", "Exif in JPEG", "behind the image", "DICOM tags"],
+    [
+        _with_text(),
+        _with_exif("PNG"),
+        _with_exif("JPEG"),
+        png() + b"DOE^JANE",
+        jpeg() + b"DOE^JANE\xff\xd9",
+        dicom(),
+    ],
+    ids=["PNG text", "Exif in PNG", "Exif in JPEG", "behind PNG", "behind JPEG", "DICOM tags"],
 )
 def test_identity_that_bypasses_the_gateway_is_refused_and_the_gateway_removes_it(
     data: bytes,
@@ -178,3 +185,95 @@ def test_every_real_film_is_read(shared: Path) -> None:
     assert len(files) == 41
     for file in files:
         assert canonical(file.read_bytes()).std() > 10, file.name
+
+
+def _coloured(dataset: pydicom.Dataset) -> None:
+    grey = (dataset.pixel_array >> 7).astype(np.uint8)
+    dataset.PixelData = np.stack([grey, grey, 255 - grey], axis=-1).tobytes()
+    dataset.SamplesPerPixel, dataset.PlanarConfiguration = 3, 0
+    dataset.PhotometricInterpretation = "YBR_FULL"
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit = 7
+
+
+def _table(shift: int) -> Callable[[pydicom.Dataset], None]:
+    def add(dataset: pydicom.Dataset) -> None:
+        item = pydicom.Dataset()
+        item.LUTDescriptor = [256, 0, 16]
+        item.LUTExplanation = "DOE^JANE"
+        item["LUTDescriptor"].VR = "US"
+        item.add_new("LUTData", "US", [(i * shift) % 65536 for i in range(256)])
+        dataset.VOILUTSequence = [item]
+        for keyword in ("WindowCenter", "WindowWidth"):
+            dataset.pop(keyword, None)
+
+    return add
+
+
+@pytest.mark.parametrize(
+    "change", [lambda _: None, _coloured, _table(9)], ids=["grey", "colour", "table"]
+)
+def test_cleaning_a_dicom_file_again_changes_nothing(
+    change: Callable[[pydicom.Dataset], None],
+) -> None:
+    once = SOURCE.clean(dicom(change), LIMITS)
+    twice = SOURCE.clean(once.data, LIMITS)
+    assert (twice.data, twice.image_id) == (once.data, once.image_id)
+    assert b"DOE" not in once.data
+    assert SOURCE.decode(once.data, LIMITS).shape == SOURCE.shape
+
+
+def test_another_table_makes_another_image() -> None:
+    ids = {SOURCE.clean(dicom(_table(n)), LIMITS).image_id for n in (9, 10)}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("keyword", ["PixelSpacing", "WindowCenter", "RescaleSlope"])
+def test_a_number_that_is_none_is_refused(keyword: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        SOURCE.clean(dicom(lambda d: d.add_new(keyword, "LO", "DOE^JANE")), LIMITS)
+    assert caught.value.code == "unreadable"
+    assert "JANE" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["DOE^JANE", ""], ids=["text", "empty"])
+def test_a_table_that_is_none_is_the_files_fault_or_left_out(value: str) -> None:
+    def broken(dataset: pydicom.Dataset) -> None:
+        dataset.add_new("ModalityLUTSequence", "SQ", [pydicom.Dataset()])
+        dataset.ModalityLUTSequence[0].LUTExplanation = value
+
+    with pytest.raises(BadInput) as caught:
+        SOURCE.clean(dicom(broken), LIMITS)
+    assert caught.value.code == "unreadable"
+
+
+def _hidden(where: str) -> bytes:
+    dataset = pydicom.dcmread(io.BytesIO(SOURCE.clean(dicom(_table(9)), LIMITS).data))
+    if where == "preamble":
+        dataset.preamble = b"DOE^JANE".ljust(128, b"\0")
+    elif where == "SourceApplicationEntityTitle":
+        dataset.file_meta.SourceApplicationEntityTitle = "DOE^JANE"
+    elif where == "LUTExplanation":
+        dataset.VOILUTSequence[0].LUTExplanation = "DOE^JANE"
+    else:
+        dataset.ViewPosition = "DOE^JANE"
+    out = io.BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "where", ["preamble", "SourceApplicationEntityTitle", "LUTExplanation", "ViewPosition"]
+)
+def test_a_name_in_a_corner_of_a_dicom_file_is_found(where: str) -> None:
+    with pytest.raises(BadInput, match=where) as caught:
+        SOURCE.decode(_hidden(where), LIMITS)
+    assert caught.value.code == "identity"
+
+
+def test_a_photo_is_turned_as_a_viewer_turns_it() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # The row that is stored first is shown at the right.
+    stored = Image.fromarray(ramp)
+    shown = Image.open(io.BytesIO(SOURCE.clean(encoded(stored, exif=exif), LIMITS).data))
+    np.testing.assert_array_equal(np.asarray(shown), np.rot90(ramp, -1))
