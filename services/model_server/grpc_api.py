@@ -109,8 +109,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
         async def answer() -> model_management_pb2.ReloadConfigResponse:
             models = config.models_of(request.config, self._root)
             if request.config.WhichOneof("config") is not None:  # TF Serving ignores an empty one.
-                new = set(models) - set(self._lifecycle.models())
-                self._lifecycle.configure(models, strict=True)
+                new = await asyncio.to_thread(self._lifecycle.reload, models)
                 await asyncio.to_thread(self._lifecycle.wait_until_decided, new)
             response = model_management_pb2.ReloadConfigResponse()
             response.status.error_code = int(Code.OK)

@@ -52,6 +52,7 @@ class Lifecycle:
         self._labels: dict[str, dict[str, int]] = {}
         self._failed: dict[tuple[str, int], Folder] = {}  # The lifecycle thread's own.
         self._unknown: set[str] = set()  # Models whose folder could not be read, to say it once.
+        self._deciding = threading.Lock()  # Who reads a config configures it before the next.
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="lifecycle", daemon=True)
@@ -107,6 +108,20 @@ class Lifecycle:
             self._models = models
             self._settle_labels()
         self._wake.set()
+
+    def reload(self, models: Models) -> set[str]:
+        """Serve `models`, as somebody asks by gRPC; return the names of those that are new.
+
+        What the source says by now is older than that, and does not undo it at the next look.
+
+        Raises:
+            ServingError: as `configure` when strict.
+        """
+        with self._deciding:
+            self._source.changed()
+            new = set(models) - set(self.models())
+            self.configure(models, strict=True)
+        return new
 
     def wait_until_decided(self, models: set[str]) -> None:
         """Wait until each of `models` answers, or all its versions failed to load.
@@ -184,14 +199,15 @@ class Lifecycle:
     def _run(self) -> None:
         while not self._stopping:
             try:
-                if (models := self._source.changed()) is not None:
-                    self.configure(models)
-                    self._wake.clear()
+                self._wake.clear()
+                with self._deciding:
+                    if (models := self._source.changed()) is not None:
+                        self.configure(models)
+                        self._wake.clear()
                 self._reconcile()
             except Exception:
                 log.exception("lifecycle failed; trying again")
             self._wake.wait(self._poll_seconds)
-            self._wake.clear()
 
     def _reconcile(self) -> None:
         models = self.models()

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.model_server.batching import Limits
 from services.model_server.errors import Code, ServingError
 from services.model_server.lifecycle import Lifecycle
 from services.model_server.states import State
-from tests.unit.model_server.fakes import model, publish, running
+from tests.unit.model_server.fakes import FakeLoader, FakeSource, model, publish, running
 
 X = np.full((1, 4), 2, dtype=np.uint8)
 
@@ -198,6 +199,18 @@ def test_a_model_that_is_no_longer_named_is_unloaded(base: Path) -> None:
         reaches(lifecycle, 1, State.AVAILABLE)
         lifecycle.configure({})
         reaches(lifecycle, 1, State.END)
+
+
+def test_a_config_that_was_written_before_a_reload_does_not_undo_it(base: Path) -> None:
+    publish(base / "2", 0.2)
+    source = FakeSource()
+    lifecycle = Lifecycle(FakeLoader(), Limits(), source=source, poll_seconds=0.02)
+    source.next = {"xray": model(base, 1)}
+    lifecycle.reload({"xray": model(base, 2)})
+    lifecycle.start()
+    reaches(lifecycle, 2, State.AVAILABLE)
+    assert state(lifecycle, 1) is None
+    lifecycle.stop()
 
 
 def test_an_unknown_label_is_told_in_tf_servings_words(base: Path) -> None:
