@@ -88,11 +88,17 @@ def is_dicom(data: bytes) -> bool:
     return data[128:132] == b"DICM"
 
 
-def read(data: bytes, pixels: int) -> Dataset:
-    """Return the data set of one X-ray projection, its pixels not decoded yet.
+def read(data: bytes) -> Dataset:
+    """Return the data set, its pixels not decoded yet; raise BadInput(`unreadable`)."""
+    with readable("DICOM file"):
+        return pydicom.dcmread(io.BytesIO(data))
+
+
+def check(dataset: Dataset, pixels: int) -> None:
+    """Refuse what is not one X-ray projection of a size that can be decoded.
 
     Args:
-        data: the file.
+        dataset: of the file.
         pixels: the most that an image may have; checked before decoding.
 
     Raises:
@@ -100,7 +106,6 @@ def read(data: bytes, pixels: int) -> Dataset:
             `burned-in` or `unreadable`.
     """
     with readable("DICOM file"):
-        dataset = pydicom.dcmread(io.BytesIO(data))
         modality = str(dataset.get("Modality", ""))
         rows, columns = int(dataset.get("Rows", 0)), int(dataset.get("Columns", 0))
         frames = int(dataset.get("NumberOfFrames") or 1)
@@ -127,7 +132,6 @@ def read(data: bytes, pixels: int) -> Dataset:
         rule = "An image must not have words in its pixels."
         received = "Received: one with BurnedInAnnotation YES."
         raise BadInput("burned-in", f"{rule} {received} Export it without annotation.")
-    return dataset
 
 
 def traces(dataset: Dataset) -> list[str]:

@@ -15,7 +15,14 @@ from chexnet.errors import BadInput
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 # Chunks that describe pixels. Any other may hold words, Exif or an application's data.
-PNG_PIXELS = frozenset(b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD pHYs cICP hIST".split())
+PNG_PIXELS = frozenset(
+    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT bKGD pHYs cICP hIST".split()
+) | {
+    b"acTL",  # Animations: refused for that.
+    b"fcTL",
+    b"fdAT",
+}
+PNG_WORDS = frozenset(b"tEXt zTXt iTXt eXIf tIME iCCP".split())
 JPEG_WORDS = {0xFE, *range(0xE1, 0xEE), 0xEF}  # Comment, and application data but JFIF and Adobe.
 GREY = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "I", "I;16", "I;16B", "I;16L"}
 
@@ -73,7 +80,8 @@ def _png_traces(data: bytes) -> Iterator[str]:
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         if kind not in PNG_PIXELS:
-            yield f"chunk {kind.decode('ascii', 'replace')}"
+            # Of an unknown chunk even the name is the file's own words.
+            yield f"chunk {kind.decode()}" if kind in PNG_WORDS else "an unknown chunk"
         at += 12 + length
         if kind == b"IEND":
             break

@@ -28,7 +28,7 @@ class ChestXray:
         _check_size(data, limits)
         if dicom.is_dicom(data):
             with raster.readable("DICOM file"):  # pydicom reads late: any access may raise.
-                return _clean_dicom(dicom.read(data, limits.pixels), limits)
+                return _clean_dicom(dicom.read(data), limits)
         grey = raster.grey(_known(data), limits.pixels)
         encoded = raster.encode(grey)
         _check_size(encoded, limits)
@@ -39,8 +39,9 @@ class ChestXray:
         _check_size(data, limits)
         if dicom.is_dicom(data):
             with raster.readable("DICOM file"):
-                dataset = dicom.read(data, limits.pixels)
-                _check_clean(dicom.traces(dataset))
+                dataset = dicom.read(data)
+                _check_clean(dicom.traces(dataset))  # First: a dead letter must not keep a name.
+                dicom.check(dataset, limits.pixels)
                 return _canonical(dicom.grey(dataset))
         _check_clean(raster.traces(_known(data)))
         grey = raster.grey(data, limits.pixels)
@@ -56,6 +57,7 @@ class ChestXray:
 
 
 def _clean_dicom(dataset: Dataset, limits: Limits) -> Cleaned:
+    dicom.check(dataset, limits.pixels)
     image_id = _digest("dicom", dicom.stored(dataset), *dicom.meaning(dataset))
     stripped = dicom.strip(dataset, image_id, limits.encoded_bytes)
     _check_size(stripped, limits)

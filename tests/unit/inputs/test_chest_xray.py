@@ -277,3 +277,10 @@ def test_a_photo_is_turned_as_a_viewer_turns_it() -> None:
     stored = Image.fromarray(ramp)
     shown = Image.open(io.BytesIO(SOURCE.clean(encoded(stored, exif=exif), LIMITS).data))
     np.testing.assert_array_equal(np.asarray(shown), np.rot90(ramp, -1))
+
+
+@pytest.mark.parametrize("name", ["a CT", "a DICOM of two frames", "a DICOM without pixels"])
+def test_a_bad_file_with_a_name_in_it_is_an_identity_first(name: str) -> None:
+    with pytest.raises(BadInput) as caught:  # Its dead letter is then without the bytes.
+        SOURCE.decode(BAD[name][0](), LIMITS)
+    assert caught.value.code == "identity"
