@@ -22,7 +22,7 @@ up: .venv/ready  ## Start the embedded stack (Kafka, stores, services, Jupyter) 
 	@$(BIN)/ansible-playbook playbooks/site.yml
 
 demo: .venv/ready  ## Take X-rays from upload to a promoted model. IMAGES=<folder> takes your own.
-	@$(BIN)/python -m chexnet.cli.main demo $(if $(IMAGES),--images "$(IMAGES)")
+	@$(BIN)/python playbooks/demo.py $(if $(IMAGES),--images "$(IMAGES)")
 
 down: .venv/ready  ## Stop the stack; data stay.
 	@$(BIN)/ansible-playbook playbooks/destroy.yml

@@ -1,7 +1,7 @@
-"""`make demo`: from upload to a promoted model, by the commands and plays that a user has.
+"""From upload to a promoted model, by the commands and plays that a user has.
 
-It prints each command before it runs it, so that what it does can be done by hand. It never forces:
-where the gate refuses, it shows the refusal and exits 3.
+Each command is printed before it runs, so that all of it can be done by hand. Nothing is forced:
+where the gate refuses a promotion, the refusal is shown and the exit code is 3.
 """
 
 from __future__ import annotations
@@ -14,21 +14,28 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import data_store
 from rich.console import Console
+from rich.panel import Panel
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-WORK = ROOT / ".state" / "demo"
+STATE = ROOT / ".state"
+WORK = STATE / "demo"
+FILM = Path(next(iter(data_store.__path__))) / "data" / "RG1_UNCR.dcm"  # A real one, by pydicom.
 REFUSED = 3
+TRAINING = 3000  # Phantoms: 70 % train, 10 % tune, 20 % test.
+DIFFERENCE = 0.05  # In macro AUROC: what the experiment shall be able to find.
+PREVALENCE = 0.12  # Of each finding, as the phantoms are drawn.
 console = Console(highlight=False)
 
 
 def main() -> int:
     """Run the demo; return its exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--images", type=Path, help="a folder of your own X-rays to take along")
+    parser.add_argument("--images", type=Path, help="a folder of X-rays of yours, to take along")
     parser.add_argument(
         "--challenger",
         choices=["better", "worse"],
@@ -36,71 +43,206 @@ def main() -> int:
         help="`worse` trains a challenger whose promotion must be refused",
     )
     wanted = parser.parse_args()
-    os.environ.setdefault("CHEXNET_ENV_FILE", str(ROOT / ".state" / "chexnet.env"))
+    os.environ.setdefault("CHEXNET_ENV_FILE", str(STATE / "chexnet.env"))
     started = time.monotonic()
-    try:
-        run(wanted.challenger, wanted.images)
-    except subprocess.CalledProcessError as error:
-        refused = error.returncode == REFUSED
-        what = "The gate refused, as it should without evidence" if refused else "Stopped"
-        console.print(f"\n[bold red]{what}[/]: {show(error.cmd)}")
-        return REFUSED if refused else 1
-    console.print(f"\n[bold green]Done[/] in {time.monotonic() - started:.0f} s.")
-    return 0
-
-
-def run(challenger: str, images: Path | None) -> None:
-    """Go through the stages, in order."""
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
 
-    stage("The stack", "Kafka, version store, model server, services, TensorBoard, Jupyter")
+    stand_up()
+    dataset = make_dataset()
+    champion = train_champion(dataset)
+    look_at_films(wanted.images)
+    challenger = train_challenger(dataset, wanted.challenger)
+    compare(champion, challenger)
+    if missing := what_is_missing():
+        return refused(missing)
+    promote_and_roll_back(challenger)
+    good_bye(time.monotonic() - started)
+    return 0
+
+
+def stand_up() -> None:
+    """Start the stack, and end what an earlier demo left running."""
+    stage("The stack", "a Kafka broker, stores, services, TensorBoard and JupyterLab, by Ansible")
     play("site")
-    reset()
-
-    stage("Training data", "synthetic chest images with planted findings, versioned as a dataset")
-    chexnet("data", "phantoms", WORK / "train", "--count", TRAIN, "--seed", 1)
-    dataset = chexnet("data", "build", WORK / "train", "--json")["commit"]
-
-    stage("Two models", "watch them in TensorBoard; both are committed with their lineage")
-    for line, config in (("a", "demo_a"), ("b", "demo_b" if challenger == "better" else "demo_worse")):
-        chexnet("train", "--line", line, "--config", config, "--dataset", f"dataset@{dataset}")
-    champion = chexnet("release", "--line", "a", "--json")["version"]
-    candidate = chexnet("release", "--line", "b", "--json")["version"]
+    control = chexnet("status", "--json", check=False)["control"]
+    if control["experiment"]:
+        chexnet("experiment", "stop", "--reason", "a new demo", "--json")
+    if control["champion"] and line_of(control["champion"]) == "b":
+        play("rollback", reason="a new demo")
 
 
-def reset() -> None:
-    """Make a second run start as the first: no experiment running, line a in use."""
+def make_dataset() -> str:
+    """Draw phantoms and commit them as a dataset; return `repo@commit`."""
+    stage("Training data", "synthetic chest images with planted findings; nobody's X-rays")
+    chexnet("data", "phantoms", WORK / "training", "--count", TRAINING, "--size", 256, "--seed", 0)
+    built = chexnet("data", "build", WORK / "training", "--json")
+    say(f"{built['dataset']}: {built['images']} images of {built['units']} patients.")
+    return str(built["dataset"])
+
+
+def train_champion(dataset: str) -> int:
+    """Return the version of line a that answers, trained now if there is none."""
+    stage("Model a", "a small network at low resolution, on few images")
+    if champion := chexnet("status", "--json", check=False)["control"]["champion"]:
+        say(f"Version {champion} of line a answers already.")
+        return int(champion)
+    version = train("a", "demo_a", dataset)
+    chexnet("promote", version, "--json")
+    say(f"Version {version} is the champion: the first one needs no comparison.")
+    return version
+
+
+def train_challenger(dataset: str, kind: str) -> int:
+    """Train line b and return its version."""
+    better = kind == "better"
+    stage("Model b", "more data and pixels" if better else "made to be worse: it must be refused")
+    return train("b", "demo_b" if better else "demo_worse", dataset)
+
+
+def train(line: str, config: str, dataset: str) -> int:
+    """Train, release; return the version."""
+    told = chexnet("train", "--line", line, "--config", config, "--dataset", dataset, "--json")
+    area = told["macro_auroc"]["test"]
+    interval = f"({area['low']:.3f} to {area['high']:.3f})"
+    say(f"Mean AUROC on test patients: {area['value']:.3f} {interval}, {told['seconds']:.0f} s.")
+    version = int(chexnet("release", "--line", line, "--json")["version"])
+    say(f"Version {version}, loaded, with its golden outputs.")
+    return version
+
+
+def look_at_films(images: Path | None) -> None:
+    """Predict a real film, and the user's own."""
+    stage("A real film", "identity removed at the gateway; the model knows phantoms only")
+    overlay = WORK / "overlay.png"
+    run([str(BIN / "chexnet"), "predict", str(FILM), "--overlay", str(overlay)])
+    if images is not None:
+        chexnet("upload", images, "--wait", "--json", check=False)
+
+
+def compare(champion: int, challenger: int) -> None:
+    """Run a shadow experiment on unseen phantoms, whose findings are known."""
+    stage(
+        "The experiment", "b sees each image too, its answers are not shown; paired, so few cases"
+    )
+    planned = chexnet(
+        *("experiment", "plan", "--champion", 0.8, "--difference", DIFFERENCE),
+        *("--prevalence", PREVALENCE, "--json"),
+    )
+    cases = int(planned["shadow"])
+    say(f"To find a difference of {DIFFERENCE} with 80 % power it takes {cases} read cases.")
+    name = f"v{challenger}-against-v{champion}-{int(time.time())}"
+    chexnet("experiment", "start", name, "--arm", f"b={challenger}", "--cases", cases, "--json")
+    unseen = WORK / "unseen"
+    phantoms = ("data", "phantoms", unseen, "--count", cases, "--size", 256)
+    chexnet(*phantoms, "--seed", int(time.time()), "--visits", 1)
+    uploads = chexnet("upload", unseen, "--wait", "--json")
+    (WORK / "uploads.json").write_text(json.dumps(uploads))
+    table = ("feedback", "import", unseen / "labels.csv", "--uploads", WORK / "uploads.json")
+    chexnet(*table, "--reader", "phantoms' known findings", "--json")
+    run([str(BIN / "chexnet"), "experiment", "status"])
+    chexnet("experiment", "report", WORK / "comparison.png")
+
+
+def what_is_missing() -> list[str]:
+    """Return what a promotion of b would lack."""
+    return list(chexnet("experiment", "status", "--json")["arms"]["b"]["missing"])
+
+
+def refused(missing: list[str]) -> int:
+    """Show that the promotion is refused, by asking for it."""
+    stage("Promotion", "asked for, and refused")
+    answer = run([str(BIN / "chexnet"), "promote", "b"], check=False)
+    if answer.returncode != REFUSED:
+        fail(f"A promotion that lacks {missing} must be refused. Received: {answer.returncode}.")
+    chexnet("experiment", "stop", "--reason", "refused", "--json")
+    return REFUSED
+
+
+def promote_and_roll_back(challenger: int) -> None:
+    """Promote b, predict with it, and go back."""
+    stage("Promotion", "by playbook; it moves a number, so no request waits")
+    play("promote", arm="b", reason="demo")
+    answered = chexnet("predict", FILM, "--json")["version"]
+    if answered != challenger:
+        fail(f"Version {challenger} must answer after its promotion. Received: {answered}.")
+    say(f"Version {answered} answers now.")
+    play("rollback", reason="demo: to show the way back")
+    say(f"Version {chexnet('predict', FILM, '--json')['version']} answers again.")
+
+
+def good_bye(seconds: float) -> None:
+    """Say where to look."""
+    lines = [
+        f"Done in {seconds:.0f} s. The stack stays up.",
+        "",
+        f"Heat map of the real film   {(WORK / 'overlay.png').relative_to(ROOT)}",
+        f"The comparison              {(WORK / 'comparison.png').relative_to(ROOT)}",
+        "The workspace               .venv/bin/chexnet open",
+        "Training, watched           .venv/bin/chexnet open tensorboard",
+        "Who decided what            .venv/bin/chexnet audit",
+        "Stop it                     make down",
+    ]
+    console.print(Panel("\n".join(lines), expand=False, border_style="green"))
+
+
+def line_of(version: int) -> str:
+    """Return the training line of a version."""
+    node = chexnet("lineage", version, "--json")
+    return next((link["facts"]["line"] for link in node["links"]), "")
 
 
 def stage(title: str, about: str) -> None:
     """Print a heading."""
-    console.print(f"\n[bold]{title}[/]: {about}.")
+    console.print(f"\n[bold cyan]{title}[/]  {about}")
 
 
-def chexnet(*argv: object) -> Any:
+def say(sentence: str) -> None:
+    """Print what happened."""
+    console.print(f"  {sentence}")
+
+
+def fail(sentence: str) -> NoReturn:
+    """End the demo."""
+    console.print(f"[bold red]{sentence}[/]")
+    raise SystemExit(1)
+
+
+def chexnet(*argv: object, check: bool = True) -> Any:
     """Run `chexnet …`; return its JSON where `--json` was asked for."""
     command = [str(BIN / "chexnet"), *map(str, argv)]
-    console.print(f"  [dim]$ {show(command)}[/]")
-    wants_json = "--json" in command
-    done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE if wants_json else None)
-    return json.loads(done.stdout) if wants_json else None
+    done = run(command, check=check, capture=True)
+    return json.loads(done.stdout) if "--json" in command else None
 
 
-def play(name: str, **variables: object) -> None:
-    """Run a playbook."""
-    extra = [f"-e{key}={value}" for key, value in variables.items()]
-    command = [str(BIN / "ansible-playbook"), f"playbooks/{name}.yml", *extra]
-    console.print(f"  [dim]$ {show(command)}[/]")
-    subprocess.run(command, check=True, cwd=ROOT)
+def play(name: str, **variables: str) -> None:
+    """Run a playbook; show its output only if it fails."""
+    extra = [part for item in variables.items() for part in ("-e", json.dumps(dict([item])))]
+    run([str(BIN / "ansible-playbook"), f"playbooks/{name}.yml", *extra], capture=True)
 
 
-def show(command: list[str]) -> str:
-    """Return the command as a person would type it."""
-    return " ".join(part.removeprefix(f"{BIN}/") for part in command)
+def run(
+    command: list[str], *, check: bool = True, capture: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Print a command and run it. Its progress bars are seen in a terminal, its errors always."""
+    words = " ".join(part.replace(f"{BIN}/", "").replace(f"{ROOT}/", "") for part in command)
+    console.print(f"  [dim]$ {words}[/]", soft_wrap=True)
+    quiet = None if sys.stderr.isatty() else subprocess.PIPE
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE if capture else None,
+        stderr=quiet,
+        check=False,
+    )
+    if check and done.returncode:
+        console.print((done.stdout or "")[-4000:] + (done.stderr or "")[-4000:], markup=False)
+        fail(f"Stopped: {words} ended with exit code {done.returncode}.")
+    if not check and done.stderr:
+        console.print(done.stderr.strip(), markup=False)
+    return done
 
-
-TRAIN = 2400
 
 if __name__ == "__main__":
     sys.exit(main())
