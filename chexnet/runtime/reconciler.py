@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from chexnet.errors import ChexnetError
 from chexnet.experiments.control import Follower
@@ -24,9 +25,17 @@ class Reconciler:
     """
 
     def __init__(
-        self, control: Follower, serving: Serving, *, health: Health, stop: threading.Event
+        self,
+        control: Follower,
+        serving: Serving,
+        *,
+        health: Health,
+        stop: threading.Event,
+        golden: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """Wire it; `golden` raises ChexnetError where a replica's answers are not a version's."""
         self._control, self._serving = control, serving
+        self._golden, self._repeated = golden, (-1, set[int]())  # By which revision, which ones.
         self._health, self._stop = health, stop
         self._log = logging.getLogger("reconciler")
 
@@ -56,6 +65,11 @@ class Reconciler:
             self._serving.label(labels(control), control.loaded)
             fields = {"revision": control.revision, "versions": sorted(control.loaded)}
             self._log.info("applied", extra={"fields": fields})
+        if self._repeated[0] != control.revision:
+            self._repeated = (control.revision, set())
+        for version in sorted(control.loaded - self._repeated[1]):  # Stock TF Serving doesn't ask.
+            self._golden(version)
+            self._repeated[1].add(version)
 
 
 def labels(control: Control) -> dict[str, int]:

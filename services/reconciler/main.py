@@ -17,11 +17,13 @@ def main() -> int:
     logs.setup("reconciler", settings.log_level)
     status = health.Health("reconciler")
     health.serve(status, settings.health)
+    serving = TfServing.of(settings.serving, settings.model)
     return Reconciler(
         Follower(KafkaBus(settings), settings.model),
-        TfServing.of(settings.serving, settings.model),
+        serving,
         health=status,
         stop=on_signals(),
+        golden=serving.repeats_golden,
     ).run()
 
 

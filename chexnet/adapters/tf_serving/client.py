@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chexnet.adapters.tf_serving.config_file import ConfigFile
-from chexnet.adapters.tf_serving.golden import Golden
+from chexnet.adapters.tf_serving.golden import Golden, read
 from chexnet.adapters.tf_serving.labelling import Wanted, apply
 from chexnet.adapters.tf_serving.replica import Replica
 from chexnet.errors import ConfigError, NotFound, Unavailable
@@ -119,6 +119,13 @@ class TfServing:
                 return replica.predict(self._model, version, x, self._timeout)
 
             expected.check(ask)
+
+    def repeats_golden(self, version: int) -> None:
+        """Ask every replica the golden inputs that lie in the release; raise as `golden` does."""
+        if self._models is None:
+            rule = "Golden outputs are read from CHEXNET_SERVING__MODELS. Received: none."
+            raise ConfigError(f"{rule} Run it where the stack wrote its settings.")
+        self.golden(version, read(self._models / self._model / str(version)))
 
     def label(self, labels: Mapping[str, int], keep: Iterable[int]) -> None:
         """Set the labels on every replica, and keep exactly the versions `keep` loaded.

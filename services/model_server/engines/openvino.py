@@ -31,6 +31,7 @@ class OpenVino:
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "f32",  # Else bfloat16 where the CPU has it: 5e-4 off.
             "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": False,  # Each version would be pinned to the same cores.
             "NUM_STREAMS": str(streams),
             "INFERENCE_NUM_THREADS": threads,
         }

@@ -45,9 +45,15 @@ def change(bus: MemoryBus, **to: object) -> None:
     control.change(bus, "m", expected=newest.revision, to=changed, audit=audit)
 
 
-def reconcile(bus: MemoryBus, serving: Holding, until: Callable[[Health], bool]) -> Health:
+def reconcile(
+    bus: MemoryBus,
+    serving: Holding,
+    until: Callable[[Health], bool],
+    golden: Callable[[int], None] = lambda _: None,
+) -> Health:
     stop, health = threading.Event(), Health("reconciler")
-    reconciler = Reconciler(control.Follower(bus, "m"), serving, health=health, stop=stop)
+    follower = control.Follower(bus, "m")
+    reconciler = Reconciler(follower, serving, health=health, stop=stop, golden=golden)
     thread = threading.Thread(target=reconciler.run)
     thread.start()
     while not until(health):
@@ -85,3 +91,24 @@ def test_what_can_not_be_served_is_said_and_the_next_revision_is_applied() -> No
     reconcile(bus, serving, mended)
     assert said == ["Version 3 can't be served."]
     assert serving.kept == {1}
+
+
+def test_a_version_that_answers_otherwise_than_its_golden_outputs_is_said() -> None:
+    bus, asked = MemoryBus(), []
+    change(bus, champion=2, previous=1)
+
+    def golden(version: int) -> None:
+        asked.append(version)
+        if version == 2:
+            raise Refused("3.1e-2 off")
+
+    health = reconcile(bus, Holding(), lambda health: health.state == "waiting", golden)
+    assert health.reason == "3.1e-2 off"
+    assert asked[:2] == [1, 2]
+
+
+def test_golden_outputs_are_asked_once_for_a_revision() -> None:
+    bus, serving, asked = MemoryBus(), Holding(), []
+    change(bus, champion=2, previous=1)
+    reconcile(bus, serving, lambda health: health.state == "ok", asked.append)
+    assert asked == [1, 2]
