@@ -68,7 +68,8 @@ class Uploads(anywidget.AnyWidget):  # type: ignore[misc]
 
     def redraw(self) -> None:
         """Show the cases as they are now."""
-        self.rows = [row(case, self._readings) for case in reversed(self._cases.all())]
+        newest = sorted(self._cases.all(), key=lambda case: case.added_at, reverse=True)
+        self.rows = [row(case, self._readings) for case in newest]
 
     def _hear(self, _widget: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
         match message:
