@@ -39,7 +39,7 @@ test-unit: .venv/ready  ## The tests that need no service: seconds.
 lint: .venv/ready  ## Style, types, imports, Ansible, YAML, shell.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-timing >/dev/null || $(BIN)/lint-imports
+	@out=$$($(BIN)/lint-imports) || { echo "$$out"; exit 1; }
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/ansible-lint --offline -q
 	@$(BIN)/shellcheck .ci/run

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from chexnet.adapters.pachyderm import PachydermStore
-
 from chexnet.adapters.kafka import KafkaBus
+from chexnet.adapters.pachyderm import PachydermStore
 from chexnet.errors import ConfigError
 from chexnet.runtime import health, logs
 from chexnet.runtime.archiver import Archiver, sole_writer
