@@ -65,18 +65,16 @@ class Follower:
         self._reader: Reader | None = None
 
     def current(self) -> Control:
-        """Return the newest control that has come: the first call reads to the end.
+        """Return control as it stands now: each call reads to the end.
+
+        So an image that is sent after a change is answered under it, by every router.
 
         Raises:
             Unavailable: the bus is down, or control is of a schema that this version can't read:
                 no image is at fault for that.
         """
-        if self._reader is None:
-            reader = self._bus.read([topics.CONTROL])
-            self._control = _newest(reader.to_end(), self._control)
-            self._reader = reader
-        else:
-            self._control = _newest(self._reader.poll(timeout=0), self._control)
+        self._reader = self._reader or self._bus.read([topics.CONTROL])
+        self._control = _newest(self._reader.to_end(), self._control)
         return self._control
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -88,14 +87,12 @@ def test_of_writers_at_the_same_time_one_wins_and_the_others_are_told(bus: Bus) 
     assert len(list(decisions.history(bus, "xray"))) == len(won)
 
 
-def test_a_follower_sees_a_promotion_within_a_second(bus: Bus) -> None:
+def test_a_follower_sees_a_promotion_at_its_next_look(bus: Bus) -> None:
     promote(bus, 1, expected=0)
     follower = Follower(bus, "xray")
     assert follower.current().champion == 1
     promote(bus, 2, expected=1)
-    deadline = time.monotonic() + 1
-    while follower.current().champion != 2:
-        assert time.monotonic() < deadline
+    assert follower.current().champion == 2  # Once `poll(timeout=0)` gave it one look too late.
     follower.close()
 
 

@@ -62,6 +62,54 @@ def predictions(bus: KafkaBus, ids: set[str]) -> list[Prediction]:
     return found
 
 
+# First, since later tests put films with their tags on the bus directly.
+NAMED = b"Quxley^Zebedee", b"19370211"
+
+
+def planted() -> list[bytes]:
+    """A real film, and one in which a name stands in every place that a PNG or a zip has."""
+    from PIL import Image, PngImagePlugin
+
+    words, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    words.add_text("Patient", b" ".join(NAMED).decode())
+    exif[0x010E] = NAMED[0].decode()
+    film = png(96, pnginfo=words, exif=exif)
+    return [
+        (DICOM_FILES / "RG1_UNCR.dcm").read_bytes(),
+        zipped(**{f"{NAMED[0].decode()}.png": film}),
+    ]
+
+
+def test_nobodys_name_is_in_any_topic_repo_log_or_dead_letter(
+    bus: KafkaBus, gateway: HttpGateway, store: PachydermStore, stack: Settings
+) -> None:
+    secrets = [*NAMED, b"CompressedSamples", b"19400305", b"THORAVISION"]
+    began = now()
+    ids = [
+        gateway.send(body, patient=None if n == 0 else NAMED[0].decode()).uploads[0].upload_id
+        for n, body in enumerate(planted())
+    ]
+    list(outcomes(bus, ids, since=began, patience=60))
+    archived(store, "predictions", set(ids))
+    archived(store, "raw", set(ids))
+    reader = bus.read(topics.EVERY)
+    for message in reader.to_end():
+        everything = message.value + message.key.encode() + str(message.headers).encode()
+        assert not [secret for secret in secrets if secret in everything], message.topic.name
+    reader.close()
+    for repo in ("raw", "predictions", "feedback"):
+        for path, data in store.fetch(repo):
+            assert not [secret for secret in secrets if secret in data + path.encode()], path
+    for secret in secrets:
+        found = subprocess.run(
+            ["grep", "-rlaF", "--exclude-dir=jars", secret.decode(), str(stack.state)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.stdout == ""
+
+
 def test_real_films_are_predicted_once_archived_once_and_traceable(
     shared: Path, bus: KafkaBus, gateway: HttpGateway, store: PachydermStore, stack: Settings
 ) -> None:
@@ -127,50 +175,3 @@ def test_an_unknown_schema_waits_in_the_dlq_for_an_upgrade(bus: KafkaBus) -> Non
     (letter,) = outcomes(bus, [headers.upload_id], since=began, patience=60)
     assert letter.value == message.value
     assert "upload/1" in letter.headers.extra["reason"]
-
-
-NAMED = b"Quxley^Zebedee", b"19370211"
-
-
-def planted() -> list[bytes]:
-    """A real film, and one in which a name stands in every place that a PNG or a zip has."""
-    from PIL import Image, PngImagePlugin
-
-    words, exif = PngImagePlugin.PngInfo(), Image.Exif()
-    words.add_text("Patient", b" ".join(NAMED).decode())
-    exif[0x010E] = NAMED[0].decode()
-    film = png(96, pnginfo=words, exif=exif)
-    return [
-        (DICOM_FILES / "RG1_UNCR.dcm").read_bytes(),
-        zipped(**{f"{NAMED[0].decode()}.png": film}),
-    ]
-
-
-def test_nobodys_name_is_in_any_topic_repo_log_or_dead_letter(
-    bus: KafkaBus, gateway: HttpGateway, store: PachydermStore, stack: Settings
-) -> None:
-    secrets = [*NAMED, b"CompressedSamples", b"19400305", b"THORAVISION"]
-    began = now()
-    ids = [
-        gateway.send(body, patient=None if n == 0 else NAMED[0].decode()).uploads[0].upload_id
-        for n, body in enumerate(planted())
-    ]
-    list(outcomes(bus, ids, since=began, patience=60))
-    archived(store, "predictions", set(ids))
-    archived(store, "raw", set(ids))
-    reader = bus.read(topics.EVERY)
-    for message in reader.to_end():
-        everything = message.value + message.key.encode() + str(message.headers).encode()
-        assert not [secret for secret in secrets if secret in everything], message.topic.name
-    reader.close()
-    for repo in ("raw", "predictions", "feedback"):
-        for path, data in store.fetch(repo):
-            assert not [secret for secret in secrets if secret in data + path.encode()], path
-    for secret in secrets:
-        found = subprocess.run(
-            ["grep", "-rlaF", "--exclude-dir=jars", secret.decode(), str(stack.state)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert found.stdout == ""
