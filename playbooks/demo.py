@@ -77,7 +77,8 @@ def make_dataset() -> str:
     stage("Training data", "synthetic chest images with planted findings; nobody's X-rays")
     chexnet("data", "phantoms", WORK / "training", "--count", TRAINING, "--size", 256, "--seed", 0)
     built = chexnet("data", "build", WORK / "training", "--json")
-    say(f"{built['dataset']}: {built['images']} images of {built['units']} patients.")
+    images = ", ".join(f"{count} {split}" for split, count in built["images"].items())
+    say(f"{built['dataset']}: {images}; no patient is in two of them.")
     return str(built["dataset"])
 
 
@@ -173,12 +174,21 @@ def promote_and_roll_back(challenger: int) -> None:
 
 def good_bye(seconds: float) -> None:
     """Say where to look."""
+    site = dict(
+        line.split("=", 1)
+        for line in Path(os.environ["CHEXNET_ENV_FILE"]).read_text().splitlines()
+        if line.startswith("CHEXNET_")
+    )
     lines = [
         f"Done in {seconds:.0f} s. The stack stays up.",
         "",
+        f"Gateway                     {site['CHEXNET_GATEWAY__URL']}",
+        f"JupyterLab                  {site['CHEXNET_JUPYTER_URL']}",
+        f"TensorBoard                 {site['CHEXNET_TENSORBOARD_URL']}",
+        "",
         f"Heat map of the real film   {(WORK / 'overlay.png').relative_to(ROOT)}",
         f"The comparison              {(WORK / 'comparison.png').relative_to(ROOT)}",
-        "The workspace               .venv/bin/chexnet open",
+        "The workspace, in a browser .venv/bin/chexnet open",
         "Training, watched           .venv/bin/chexnet open tensorboard",
         "Who decided what            .venv/bin/chexnet audit",
         "Stop it                     make down",
