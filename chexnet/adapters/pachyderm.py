@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import IO, TypeVar, cast
 
 import grpc
@@ -20,6 +22,8 @@ BRANCH = "master"
 CHUNK = 8 * 2**20  # A gRPC message may have 20 MiB.
 _DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 T = TypeVar("T")
+# The SDK raises a call's error a second time, in a callback, and gRPC logs that as its own.
+logging.getLogger("grpc._channel").addFilter(lambda r: "Exception in callback" not in str(r.msg))
 
 
 class PachydermStore:
@@ -58,7 +62,7 @@ class PachydermStore:
             commit = self._open_head(repo) or self._pfs.start_commit(branch=self._branch(repo))
             self._pfs.clear_commit(commit=commit)  # Of what a crash or a full disk left in it.
             # One stream: 2,000 files in a call each took a real pachd 58 times as long.
-            self._pfs.modify_file(_requests(commit, {**files, **bus}, remove))
+            self._pfs.modify_file(_requests(commit, chain(files.items(), bus.items()), remove))
             self._pfs.finish_commit(commit=commit)  # `with pfs.commit()` would, after an error too.
             done = self._pfs.wait_commit(commit)
         if done.error:
@@ -188,12 +192,12 @@ def _text(error: grpc.RpcError) -> str:
 
 
 def _requests(
-    commit: pfs.Commit, files: Mapping[str, bytes], remove: Iterable[str]
+    commit: pfs.Commit, files: Iterable[tuple[str, bytes]], remove: Iterable[str]
 ) -> Iterator[pfs.ModifyFileRequest]:
     yield pfs.ModifyFileRequest(set_commit=commit)
     for path in remove:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
-    for path, data in files.items():
+    for path, data in files:  # One at a time: a dataset is larger than memory.
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))  # AddFile appends.
         for at in range(0, max(len(data), 1), CHUNK):
             piece = pfs.AddFile(path=path, raw=data[at : at + CHUNK])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import uuid
 
 import pytest
@@ -165,3 +167,14 @@ def test_a_server_that_is_down_is_unavailable_and_named() -> None:
     for call in (lambda: store.ensure("raw"), lambda: store.head("raw")):
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1.*make up"):
             call()
+
+
+def test_a_fresh_repo_is_written_without_a_word_on_stderr(version_store) -> None:
+    code = f"""
+from chexnet.adapters.pachyderm import PachydermStore
+store = PachydermStore({version_store.address!r}, "quiet")
+store.ensure("fresh")
+store.write("fresh", {{"/a": b"1"}})
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+    assert done.stderr == b""
