@@ -13,6 +13,9 @@ from chexnet.errors import Unavailable
 from chexnet.settings import KafkaSettings
 
 ENVELOPE = 64 * 2**10  # Key, headers and the batch around one value.
+# Images of a transaction go in one request: with the default of 16 KiB each has its own, and 32 of
+# them take 27 ms instead of 8.
+BATCH = 2**20
 
 
 class Connection:
@@ -39,6 +42,7 @@ class Connection:
         made = KafkaProducer(
             max_request_size=self._largest,
             delivery_timeout_ms=40_000,
+            batch_size=BATCH,
             retry_backoff_ms=10,  # The default of 100 ms stalls every transaction.
             transaction_timeout_ms=int(self.settings.transaction_timeout * 1000),
             **self._common(),
