@@ -60,8 +60,8 @@ def methods(store: Store) -> Mapping[str, Method]:
 
         return Method(request, run)
 
-    def modify_file(requests: Iterator[wire.ModifyRequest], _: Call) -> Empty:
-        writing.modify(store, requests)
+    def modify_file(requests: Iterator[wire.ModifyRequest], call: Call) -> Empty:
+        writing.modify(store, requests, call.whole)
         return Empty()
 
     def get_file(request: pfs.GetFileRequest, _: Call) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from services.version_store.database import Database
 from services.version_store.errors import StoreError, unimplemented
 
 MESSAGE = 20 * 2**20
+SETTLED = 0.005  # Seconds within which a caller that hung up is known.
 _LOG = logging.getLogger("version_store")
 
 
@@ -35,6 +37,15 @@ class Call:
     def going_on(self) -> bool:
         """Say whether the caller still waits."""
         return bool(self.context.is_active())
+
+    def whole(self) -> bool:
+        """Say whether a stream of requests ended because the caller was done.
+
+        gRPC's server in Python ends the stream in the same way for a caller that hung up, and
+        says so a moment later.
+        """
+        gone = threading.Event()
+        return self.context.add_callback(gone.set) and not gone.wait(SETTLED)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ done at its end, in one transaction, in the stream's order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
 import betterproto
@@ -64,8 +64,8 @@ class _Chunker:
         return Add(path, self._size, bytes(self._chunks))
 
 
-def modify(store: Store, requests: Iterator[wire.ModifyRequest]) -> None:
-    """Carry out one stream; its first message names the commit."""
+def modify(store: Store, requests: Iterator[wire.ModifyRequest], whole: Callable[[], bool]) -> None:
+    """Carry out one stream, if it is whole at its end; its first message names the commit."""
     first = next(requests, None)
     if not isinstance(first, pfs.ModifyFileRequest) or _field(first) != "set_commit":
         raise StoreError("first message must be a set_commit message")
@@ -76,6 +76,8 @@ def modify(store: Store, requests: Iterator[wire.ModifyRequest]) -> None:
     try:
         steps = list(_steps(store, stage, requests))
         stage.sync()
+        if not whole():
+            raise StoreError("the stream was broken off: nothing of it is kept")
         with store.change() as change:
             row = _writable(change.sql, commit)
             one_off = row is None

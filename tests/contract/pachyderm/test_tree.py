@@ -73,7 +73,7 @@ class Trees(RuleBasedStateMachine):
             if kind != "delete":
                 requests.append(wire.Piece(path, data))
                 tree[path] = tree.get(path, b"") + data
-        writing.modify(self.store, iter(requests))
+        writing.modify(self.store, iter(requests), lambda: True)
         with self.store.change() as change:
             commits.finish_named(change, pfs.FinishCommitRequest(commit=made))
         self.expected[made.id] = tree
