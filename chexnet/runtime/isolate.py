@@ -105,9 +105,9 @@ def _serve(
     logging.disable()  # What decoders log and warn of may quote the file, its patient's name too.
     warnings.simplefilter("ignore")
     # What a file took stays for the next one: page faults were a fifth of decoding's time.
-    libc = ctypes.CDLL(None)
-    libc.mallopt(M_TRIM_THRESHOLD, KEPT)
-    libc.mallopt(M_MMAP_THRESHOLD, KEPT)
+    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:  # glibc's alone.
+        mallopt(M_TRIM_THRESHOLD, KEPT)
+        mallopt(M_MMAP_THRESHOLD, KEPT)
     function = make()
     with open("/proc/self/statm") as statm:
         mapped = int(statm.read().split()[0]) * resource.getpagesize()

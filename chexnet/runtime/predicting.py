@@ -17,7 +17,7 @@ from chexnet.steps.predict import Kind, Predict
 GROUPS: dict[Kind, str] = {"answer": "router", "shadow": "shadow"}
 
 
-def run(kind: Kind) -> int:
+def predict(kind: Kind) -> int:
     """Run until SIGTERM."""
     settings = Settings()
     group = GROUPS[kind]
@@ -28,11 +28,11 @@ def run(kind: Kind) -> int:
     bus = KafkaBus(settings)
     control = Follower(bus, settings.model)
     serving = TfServing(settings.serving.addresses, settings.model, settings.serving.timeout)
-    predict = Predict(kind, serving=serving, labels=source.labels, shape=source.shape, clock=now)
+    step = Predict(kind, serving=serving, labels=source.labels, shape=source.shape, clock=now)
     return Worker(
         bus,
         topics.IMAGES,
-        lambda images: predict(images, control.current()),
+        lambda images: step(images, control.current()),
         group=group,
         instance=settings.instance,
         health=status,

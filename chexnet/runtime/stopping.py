@@ -1,9 +1,14 @@
-"""Stopping: SIGTERM and SIGINT set an event, and waits end with it."""
+"""Stopping: signals set an event, waits end with it, and an error of the site's is a sentence."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+from chexnet.errors import ChexnetError
 
 
 def on_signals() -> threading.Event:
@@ -12,6 +17,16 @@ def on_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Exit as `main` says. What a person must mend is told in its sentence, without a traceback."""
+    try:
+        code = main()
+    except ChexnetError as error:
+        print(error, file=sys.stderr)
+        code = error.exit_code
+    raise SystemExit(code)
 
 
 class Backoff:

@@ -9,7 +9,7 @@ from chexnet.adapters.pachyderm import PachydermStore
 from chexnet.errors import ConfigError
 from chexnet.runtime import health, logs
 from chexnet.runtime.archiver import Archiver, sole_writer
-from chexnet.runtime.stopping import on_signals
+from chexnet.runtime.stopping import on_signals, run
 from chexnet.settings import Settings
 from chexnet.steps.archive import REPOS
 
@@ -32,4 +32,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

@@ -9,7 +9,7 @@ from chexnet.adapters.kafka import KafkaBus
 from chexnet.inputs.base import load
 from chexnet.runtime import health, logs
 from chexnet.runtime.decoding import IsolatedDecoder
-from chexnet.runtime.stopping import on_signals
+from chexnet.runtime.stopping import on_signals, run
 from chexnet.runtime.worker import Worker, each
 from chexnet.settings import Settings
 from chexnet.steps.preprocess import preprocess
@@ -37,4 +37,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run(main)

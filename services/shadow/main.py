@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from chexnet.runtime.predicting import run
+from functools import partial
+
+from chexnet.runtime.predicting import predict
+from chexnet.runtime.stopping import run
 
 if __name__ == "__main__":
-    raise SystemExit(run("shadow"))
+    run(partial(predict, "shadow"))
