@@ -1,0 +1,12 @@
+"""Every benchmark, one after the other: python -m benchmarks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = ("version_store", "model_server", "training", "bus")
+
+for name in NAMES:
+    print(f"\n{name}", flush=True)
+    subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
