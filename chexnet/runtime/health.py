@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
@@ -22,16 +23,24 @@ class Health:
         self.service = service
         self.state: State = "starting"
         self.reason = ""
+        self._since = time.monotonic()
         HEALTHY.labels(service).set(0)
 
     def set(self, state: State, reason: str = "") -> None:
         """Change the state."""
+        if state != self.state:
+            self._since = time.monotonic()
         self.state, self.reason = state, reason
         HEALTHY.labels(self.service).set(state == "ok")
 
     def answer(self) -> tuple[int, bytes]:
         """Return the HTTP status and the JSON body of /healthz."""
-        body = {"service": self.service, "state": self.state, "reason": self.reason}
+        body = {
+            "service": self.service,
+            "state": self.state,
+            "reason": self.reason,
+            "seconds": round(time.monotonic() - self._since),  # In this state.
+        }
         return 200 if self.state == "ok" else 503, msgspec.json.encode(body)
 
 

@@ -13,9 +13,10 @@ from msgspec import structs
 from chexnet import topics
 from chexnet.adapters.memory import MemoryBus
 from chexnet.errors import Stale
-from chexnet.messages import Headers, Message, new_id, now
+from chexnet.messages import Headers, Message, now
 from chexnet.settings import Settings
 from chexnet.steps.ports import Bus, Reader, Subscription
+from tests.contract.own_topics import own_topics
 
 USED = (topics.UPLOADS, topics.IMAGES, topics.CONTROL)
 
@@ -27,26 +28,8 @@ def memory_bus() -> MemoryBus:
 
 @pytest.fixture
 def kafka_bus(stack: Settings) -> Iterator[Bus]:
-    from kafka import KafkaAdminClient
-    from kafka.admin import NewTopic
-
-    from chexnet.adapters.kafka import KafkaBus
-
-    own = stack.model_copy(update={"pipeline": f"contract-{new_id()}"})
-    names = [t.full_name(own.pipeline) for t in USED]
-    admin = KafkaAdminClient(bootstrap_servers=own.kafka.bootstrap)
-    limits = {"max.message.bytes": str(own.limits.encoded_bytes + 65536)}
-    admin.create_topics(
-        [
-            NewTopic(name, t.partitions, 1, topic_configs=limits)
-            for name, t in zip(names, USED, strict=True)
-        ]
-    )
-    bus = KafkaBus(own)
-    yield bus
-    bus.close()
-    admin.delete_topics(names)
-    admin.close()
+    with own_topics(stack, USED) as bus:
+        yield bus
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.real)])

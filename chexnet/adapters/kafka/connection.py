@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from chexnet.errors import Unavailable
 from chexnet.settings import KafkaSettings
@@ -16,6 +17,9 @@ ENVELOPE = 64 * 2**10  # Key, headers and the batch around one value.
 # Images of a transaction go in one request: with the default of 16 KiB each has its own, and 32 of
 # them take 27 ms instead of 8.
 BATCH = 2**20
+
+
+T = TypeVar("T")
 
 
 class Connection:
@@ -27,30 +31,49 @@ class Connection:
 
     def consumer(self, **options: Any) -> KafkaConsumer:
         """Return a consumer of committed records that never moves offsets by itself."""
-        return KafkaConsumer(
+        return self._make(
+            KafkaConsumer,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=self._largest,
             fetch_max_bytes=max(self._largest, 52_428_800),
-            **self._common(),
             **options,
         )
 
     def producer(self, **options: Any) -> KafkaProducer:
         """Return a producer; with `transactional_id`, one that fences its predecessor."""
-        made = KafkaProducer(
+        made = self._make(
+            KafkaProducer,
             max_request_size=self._largest,
             delivery_timeout_ms=40_000,
             batch_size=BATCH,
             retry_backoff_ms=10,  # The default of 100 ms stalls every transaction.
             transaction_timeout_ms=int(self.settings.transaction_timeout * 1000),
-            **self._common(),
             **options,
         )
         if "transactional_id" in options:
-            made.init_transactions()
+            try:
+                made.init_transactions()
+            except BaseException:
+                made.close(timeout=1)
+                raise
         return made
+
+    def _make(self, kind: Callable[..., T], **options: Any) -> T:
+        """Make a client; one that fails leaves a thread and four sockets behind by itself."""
+        inner: list[KafkaNetClient] = []
+
+        def keep(**config: Any) -> KafkaNetClient:
+            inner.append(KafkaNetClient(**config))
+            return inner[-1]
+
+        try:
+            return kind(kafka_client=keep, **self._common(), **options)
+        except BaseException:
+            for client in inner:
+                client.close()
+            raise
 
     def _common(self) -> dict[str, Any]:
         common: dict[str, Any] = {
@@ -78,7 +101,10 @@ class Connection:
         try:
             yield
         except KafkaError as error:
-            where = self.settings.bootstrap
-            why = f"Waiting for Kafka at {where}: {type(error).__name__} {error}".rstrip(" .")
-            todo = "Nothing is lost. If it is not running, start it with: make up"
-            raise Unavailable(f"{why}. {todo}") from error
+            kind = type(error).__name__
+            why = str(error).removeprefix(f"{kind}: ").rstrip(" .") or kind
+            rule = f"Waiting for Kafka at {self.settings.bootstrap}: {why}. Nothing is lost."
+            todo = "If it is not running, start it with: make up"
+            if self.settings.user:  # The broker's word for it: it closes the connection.
+                todo += f". If it is, look at the password of {self.settings.user!r}"
+            raise Unavailable(f"{rule} {todo}") from error

@@ -34,7 +34,11 @@ class KafkaReader:
                 for p in range(t.partitions)
             ]
         )
-        self._seek(start)
+        try:
+            self._seek(start)
+        except BaseException:
+            self.close()
+            raise
 
     def _seek(self, start: Start) -> None:
         everything = list(self._consumer.assignment())
@@ -84,4 +88,4 @@ class KafkaReader:
 
     def close(self) -> None:
         """Close the consumer."""
-        self._consumer.close()
+        self._consumer.close(timeout_ms=5000)

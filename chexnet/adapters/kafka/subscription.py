@@ -40,7 +40,11 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._next: dict[TopicPartition, int] = {}  # Of what was polled and not completed.
         self._group = f"{pipeline}.{group}"
         self._producer: KafkaProducer | None = self._make_producer()
-        self._consumer = self._make_consumer()
+        try:
+            self._consumer = self._make_consumer()
+        except BaseException:
+            self._producer.close(timeout=1)
+            raise
 
     def _make_producer(self) -> KafkaProducer:
         return self._connection.producer(transactional_id=self._name)
@@ -87,7 +91,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         group = self._consumer.metrics().get("consumer-coordinator-metrics", {})
         if group.get("last-heartbeat-seconds-ago", 0.0) > SESSION:
             log.warning("no heartbeat for %.0f s: joining the group anew", SESSION)
-            self._consumer.close()
+            self._consumer.close(timeout_ms=5000)
             self._next.clear()
             self._consumer = self._make_consumer()
 
@@ -124,6 +128,8 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
     def rewind(self) -> None:
         """Seek back to the committed offsets."""
         with self._connection.answering():
+            # First: whether a commit that broke off has happened is settled by this.
+            self._producer = self._producer or self._make_producer()
             for tp in self._consumer.assignment():
                 committed = self._consumer.committed(tp)
                 if committed is None:
@@ -141,6 +147,6 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def close(self) -> None:
         """Close both; the partitions stay reserved for a restart until the session ends."""
-        self._consumer.close()
+        self._consumer.close(timeout_ms=5000)
         if self._producer is not None:
             self._producer.close(timeout=5)
