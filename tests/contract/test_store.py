@@ -143,7 +143,7 @@ def test_an_open_head_is_cleared_and_used_again(
     store, client = version_store_store, Client.from_pachd_address(version_store.address)
     store.ensure("raw")
     before = store.write("raw", {FILM: b"film"}, {("uploads", 0): 1})
-    repo = pfs.Repo(name="raw", type="user", project=pfs.Project(name=store._project.name))
+    repo = pfs.Repo(name="raw", type="user", project=pfs.Project(name=store._at.project.name))
     left = client.pfs.start_commit(branch=pfs.Branch(repo=repo, name="master"))
     client.pfs.put_file_from_bytes(commit=left, path="/half", data=b"half a batch")
     assert store.head("raw") == before

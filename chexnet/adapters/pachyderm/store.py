@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import chain
-from typing import IO, TypeVar, cast
+from typing import IO, cast
 
 import grpc
-from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs
 from pachyderm_sdk.api.pfs.file import PFSFile
 
-from chexnet.errors import NotFound, Refused, Unavailable
+from chexnet.adapters.pachyderm.connection import Connection, code
+from chexnet.errors import NotFound, Refused
 from chexnet.settings import StoreSettings
 from chexnet.steps.ports import Offsets, Place
 
-BRANCH = "master"
 CHUNK = 8 * 2**20  # A gRPC message may have 20 MiB.
-_DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-T = TypeVar("T")
-# The SDK raises a call's error a second time, in a callback, and gRPC logs that as its own.
-logging.getLogger("grpc._channel").addFilter(lambda r: "Exception in callback" not in str(r.msg))
 
 
 class PachydermStore:
@@ -35,18 +28,14 @@ class PachydermStore:
     """
 
     def __init__(self, store: StoreSettings | str, project: str) -> None:
-        settings = StoreSettings(address=store) if isinstance(store, str) else store
-        token = settings.token_file.read_text().strip() if settings.token_file else None
-        self._address = settings.address
-        self._project = pfs.Project(name=project)
-        self._client = Client.from_pachd_address(settings.address, auth_token=token)
-        self._pfs = self._client.pfs
+        self._at = Connection(store, project)
+        self._pfs = self._at.client.pfs
 
     def ensure(self, repo: str) -> None:
         """Create the project and `repo` where they are missing."""
-        with self._errors(f"repo {repo}"):
-            self._unless_there(lambda: self._pfs.create_project(project=self._project))
-            self._unless_there(lambda: self._pfs.create_repo(repo=self._repo(repo)))
+        with self._at.errors(f"repo {repo}"):
+            self._unless_there(lambda: self._pfs.create_project(project=self._at.project))
+            self._unless_there(lambda: self._pfs.create_repo(repo=self._at.repo(repo)))
 
     def write(
         self,
@@ -58,8 +47,8 @@ class PachydermStore:
     ) -> str:
         """Make one commit, and return its id when it is finished."""
         bus = {f"/_bus/{t}/{p}": str(n).encode() for (t, p), n in (offsets or {}).items()}
-        with self._errors(f"repo {repo}"):
-            commit = self._open_head(repo) or self._pfs.start_commit(branch=self._branch(repo))
+        with self._at.errors(f"repo {repo}"):
+            commit = self._open_head(repo) or self._pfs.start_commit(branch=self._at.branch(repo))
             self._pfs.clear_commit(commit=commit)  # Of what a crash or a full disk left in it.
             # One stream: 2,000 files in a call each took a real pachd 58 times as long.
             self._pfs.modify_file(_requests(commit, chain(files.items(), bus.items()), remove))
@@ -72,14 +61,14 @@ class PachydermStore:
 
     def head(self, repo: str) -> str | None:
         """Return the last commit that finished without an error."""
-        to = pfs.Commit(repo=self._repo(repo), branch=self._branch(repo))
-        with self._errors(f"repo {repo}"):
+        to = pfs.Commit(repo=self._at.repo(repo), branch=self._at.branch(repo))
+        with self._at.errors(f"repo {repo}"):
             try:
-                for info in self._pfs.list_commit(repo=self._repo(repo), to=to):
+                for info in self._pfs.list_commit(repo=self._at.repo(repo), to=to):
                     if info.finished.year > 1970 and not info.error:
                         return str(info.commit.id)
             except grpc.RpcError as error:
-                if _code(error) != grpc.StatusCode.NOT_FOUND:
+                if code(error) != grpc.StatusCode.NOT_FOUND:
                     raise
         return None
 
@@ -87,7 +76,7 @@ class PachydermStore:
         """Return one file."""
         if (at := commit or self.head(repo)) is None:
             raise NotFound(f"{repo} has no file {path}: it has no finished commit.")
-        with self._errors(f"{repo}@{at} has no file {path}"):
+        with self._at.errors(f"{repo}@{at} has no file {path}"):
             pieces = self._pfs.get_file(file=self._file(repo, at, path))
             return b"".join(piece.value for piece in pieces)
 
@@ -95,7 +84,7 @@ class PachydermStore:
         """Return the paths of all files below `path`, sorted."""
         if (at := commit or self.head(repo)) is None:
             return []
-        with self._errors(f"{repo} has no commit {at}"):
+        with self._at.errors(f"{repo} has no commit {at}"):
             try:
                 found = list(self._pfs.walk_file(file=self._file(repo, at, path)))
             except grpc.RpcError as error:
@@ -109,7 +98,7 @@ class PachydermStore:
         """Yield the files below `path`, from one tar stream that holds one file at a time."""
         if (at := commit or self.head(repo)) is None:
             return
-        with self._errors(f"{repo} has no commit {at}"):
+        with self._at.errors(f"{repo} has no commit {at}"):
             try:
                 stream = PFSFile(self._pfs.get_file_tar(file=self._file(repo, at, path)))
             except ValueError as error:  # So the SDK wraps an error of the first message.
@@ -129,22 +118,16 @@ class PachydermStore:
             found[topic, int(partition)] = int(data)
         return found
 
-    def _repo(self, name: str) -> pfs.Repo:
-        return pfs.Repo(name=name, type="user", project=self._project)
-
-    def _branch(self, repo: str) -> pfs.Branch:
-        return pfs.Branch(repo=self._repo(repo), name=BRANCH)
-
     def _file(self, repo: str, commit: str, path: str) -> pfs.File:
-        return pfs.File(commit=pfs.Commit(repo=self._repo(repo), id=commit), path=path)
+        return pfs.File(commit=self._at.commit(repo, commit), path=path)
 
     def _open_head(self, repo: str) -> pfs.Commit | None:
         """Return the branch's head if it is open: a crash left it."""
-        head = pfs.Commit(repo=self._repo(repo), branch=self._branch(repo))
+        head = pfs.Commit(repo=self._at.repo(repo), branch=self._at.branch(repo))
         try:
             info = self._pfs.inspect_commit(commit=head)
         except grpc.RpcError as error:
-            if _code(error) != grpc.StatusCode.NOT_FOUND:
+            if code(error) != grpc.StatusCode.NOT_FOUND:
                 raise
             return None
         if info.finishing.year > 1970:
@@ -155,40 +138,14 @@ class PachydermStore:
         try:
             create()
         except grpc.RpcError as error:
-            if _code(error) != grpc.StatusCode.ALREADY_EXISTS:
+            if code(error) != grpc.StatusCode.ALREADY_EXISTS:
                 raise
 
     def _refuse_missing_commit(self, error: grpc.RpcError, repo: str, commit: str) -> None:
         """Raise what happened, unless only the path is missing: then there is nothing."""
-        if _code(error) != grpc.StatusCode.NOT_FOUND:
+        if code(error) != grpc.StatusCode.NOT_FOUND:
             raise error
-        self._pfs.inspect_commit(commit=pfs.Commit(repo=self._repo(repo), id=commit))
-
-    @contextmanager
-    def _errors(self, missing: str) -> Iterator[None]:
-        """Turn the SDK's errors into this project's."""
-        try:
-            yield
-        except ConnectionError as error:
-            raise self._unavailable("nothing listens there") from error
-        except grpc.RpcError as error:
-            if _code(error) == grpc.StatusCode.NOT_FOUND:
-                raise NotFound(f"{missing}: {_text(error)}.") from error
-            if _code(error) in _DOWN:
-                raise self._unavailable(_text(error)) from error
-            raise
-
-    def _unavailable(self, reason: str) -> Unavailable:
-        rule = f"Waiting for the version store at {self._address}: {reason}."
-        return Unavailable(f"{rule} Nothing is lost. Start it with: make up")
-
-
-def _code(error: grpc.RpcError) -> grpc.StatusCode:
-    return cast(grpc.Call, error).code()
-
-
-def _text(error: grpc.RpcError) -> str:
-    return str(cast(grpc.Call, error).details())
+        self._pfs.inspect_commit(commit=self._at.commit(repo, commit))
 
 
 def _requests(
