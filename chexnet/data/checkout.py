@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -75,18 +76,36 @@ def checkout(store: Store, name: str, cache: Path) -> Dataset:
     return _open(folder)
 
 
+def unpack(source: Path, name: str, into: Path) -> Dataset:
+    """Return the dataset whose files lie in a folder, its images in one array on disk.
+
+    Args:
+        source: a folder with index.json and shards, as the commit has them.
+        name: repo@commit, for the record.
+        into: an empty folder for the arrays; it is used as long as the dataset is.
+
+    Raises:
+        BadInput: it is not a dataset, or of a schema that this version doesn't know.
+    """
+    index = _parse((source / INDEX[1:]).read_bytes())
+    shards = ((source / shard.path[1:]).read_bytes() for shard in index.shards)
+    _write(index, shards, into)
+    return replace(_open(into), name=name)
+
+
 def _fetch(store: Store, repo: str, commit: str, folder: Path) -> None:
-    data = store.read(repo, INDEX, commit)
-    index = _parse(data)
+    index = _parse(store.read(repo, INDEX, commit))
+    _write(index, (data for _, data in store.fetch(repo, SHARDS, commit)), folder)
+
+
+def _write(index: Index, shards: Iterable[bytes], folder: Path) -> None:
     total = sum(index.images.values())
     x = np.lib.format.open_memmap(
         folder / "x.npy", mode="w+", dtype=np.uint8, shape=(total, *index.shape)
     )
-    columns: dict[str, list[NDArray[np.generic]]] = {
-        k: [] for k in ("y", "unit", "image_id", "split")
-    }
+    columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in COLUMNS}
     done = 0
-    for _, shard in store.fetch(repo, SHARDS, commit):
+    for shard in shards:
         with np.load(io.BytesIO(shard)) as part:
             x[done : done + len(part["x"])] = part["x"]
             done += len(part["x"])
@@ -95,7 +114,7 @@ def _fetch(store: Store, repo: str, commit: str, folder: Path) -> None:
     x.flush()
     for name, parts in columns.items():
         np.save(folder / f"{name}.npy", np.concatenate(parts))
-    (folder / "index.json").write_bytes(data)
+    (folder / "index.json").write_bytes(index.encode())
 
 
 def _open(folder: Path) -> Dataset:
