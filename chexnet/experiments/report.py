@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chexnet.errors import ConfigError
 from chexnet.evaluation.delong import Interval
@@ -13,6 +13,7 @@ from chexnet.experiments.comparison import Comparison
 from chexnet.experiments.review import Finding, Review
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from rich.table import Table
 
@@ -91,13 +92,21 @@ def table(comparison: Comparison) -> Table:
     return drawn
 
 
-def figure(comparison: Comparison) -> bytes:
-    """Return a PNG of all differences with their intervals.
+def figure(*comparisons: Comparison) -> bytes:
+    """Return a PNG of all differences with their intervals, a panel for each comparison.
 
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    drawn, axes = _canvas(len(comparison.macro_labels))
+    drawn = _canvas(len(comparisons), max(len(c.macro_labels) for c in comparisons))
+    for axes, comparison in zip(drawn.axes, comparisons, strict=True):
+        _panel(axes, comparison)
+    png = io.BytesIO()
+    drawn.savefig(png, format="png", dpi=120)
+    return png.getvalue()
+
+
+def _panel(axes: Axes, comparison: Comparison) -> None:
     measured = [(x.name, x.difference) for x in comparison.labels if x.difference]
     if comparison.difference:
         measured.append(("macro AUROC", comparison.difference))
@@ -112,12 +121,9 @@ def figure(comparison: Comparison) -> bytes:
     axes.set_title(
         f"{comparison.experiment}: {max(comparison.cases.values())} cases an arm at most"
     )
-    png = io.BytesIO()
-    drawn.savefig(png, format="png", dpi=120)
-    return png.getvalue()
 
 
-def _canvas(labels: int) -> tuple[Figure, Any]:
+def _canvas(panels: int, labels: int) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -125,8 +131,9 @@ def _canvas(labels: int) -> tuple[Figure, Any]:
         raise ConfigError(
             f"{rule} Install it with: pip install 'chexnet-pipeline[notebook]'"
         ) from error
-    drawn = Figure(figsize=(7, 1.6 + 0.3 * labels), layout="constrained")
-    return drawn, drawn.add_subplot()
+    drawn = Figure(figsize=(7 * panels, 1.6 + 0.3 * labels), layout="constrained")
+    drawn.subplots(1, panels)
+    return drawn
 
 
 def page(review: Review, resampled: dict[str, tuple[float, float]]) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from chexnet import release as releases
 from chexnet.experiments import decisions, gate
 from chexnet.experiments.cases import Sample, gather
 from chexnet.experiments.comparison import Comparison, compare
-from chexnet.experiments.observed import observe
+from chexnet.experiments.observed import Observed, observe
+from chexnet.experiments.registered import Registered, register
 from chexnet.messages import CHAMPION, Control, Experiment
 from chexnet.steps.ports import Bus, Store
 
@@ -57,16 +57,21 @@ def review(bus: Bus, store: Store, control: Control, *, until: datetime) -> Revi
         Refused: none is running.
         NotFound: a version's release record or card is not in the store.
     """
-    experiment = decisions.running(control)
-    observed = observe(bus, store, since=experiment.started_at, until=until)
-    known = {v: releases.read(store, v) for v in (control.champion, *control.arms.values()) if v}
-    trained = {v: set(releases.card(store, r).training_units) for v, r in known.items()}
+    since = decisions.running(control).started_at
+    observed = observe(bus, store, since=since, until=until)
+    return examine(register(store, control), observed)
+
+
+def examine(registered: Registered, observed: Observed) -> Review:
+    """Return what an experiment shows on this record."""
+    control, experiment = registered.control, decisions.running(registered.control)
     arms = {}
     for arm, version in control.arms.items():
         versions = {CHAMPION: control.champion or 0, arm: version}
-        training = set().union(*(trained[v] for v in versions.values()))
+        training = registered.trained(*versions.values())
         sample = gather(experiment, versions, observed.predictions, observed.feedback, training)
         comparison = compare(sample, experiment, arm, versions)
-        missing = gate.unproven(comparison, experiment) + gate.unevaluated(known[version])
+        missing = gate.unproven(comparison, experiment)
+        missing += gate.unevaluated(registered.releases[str(version)])
         arms[arm] = Finding(comparison=comparison, missing=tuple(missing), sample=sample)
     return Review(control=control, experiment=experiment, arms=arms, read_to=observed.read_to)
