@@ -111,7 +111,19 @@ def _settle(change: Change, row: Row, below: list[int], base: Row | None) -> Non
 def finish_named(change: Change, request: pfs.FinishCommitRequest) -> None:
     """Finish the commit that a request names."""
     row = references.commit(change.sql, request.commit)
+    if not request.force and _is_of_pipeline(change.sql, row):
+        raise StoreError("cannot finish a pipeline output or meta commit, use 'stop job' instead")
     finish(change, row["key"], error=request.error, description=request.description)
+
+
+def _is_of_pipeline(sql: Sql, row: Row) -> bool:
+    """Say whether a commit was made from others for a pipeline's job."""
+    query = (
+        "SELECT 1 FROM repos r JOIN pipelines p ON p.project = r.project AND p.name = r.name"
+        " WHERE r.key = ? AND r.type IN ('user', 'meta')"
+    )
+    found = sql.execute(query, (row["repo"],)).fetchone()
+    return found is not None and bool(upstream(sql, row["key"]))
 
 
 def clear(change: Change, request: pfs.ClearCommitRequest) -> None:

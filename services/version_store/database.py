@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from chexnet.errors import ConfigError
 from services.version_store import schema
 
 Sql = sqlite3.Connection
@@ -31,8 +32,7 @@ class Database:
         self._changed = threading.Condition()
         self._count = 0
         self._writer = self._connect()
-        if self._writer.execute("PRAGMA user_version").fetchone()[0] == 0:
-            self._create()
+        self._upgrade(self._writer.execute("PRAGMA user_version").fetchone()[0])
 
     def _connect(self) -> Sql:
         sql = sqlite3.connect(
@@ -46,13 +46,21 @@ class Database:
         sql.execute("PRAGMA temp_store = MEMORY")
         return sql
 
-    def _create(self) -> None:
+    def _upgrade(self, version: int) -> None:
+        """Bring the format from `version` to the newest; 0 is an empty file."""
+        if version > len(schema.VERSIONS):
+            rule = f"The folder's format must be at most {len(schema.VERSIONS)}."
+            raise ConfigError(f"{rule} Received: {version}, of a newer version store. Upgrade.")
+        if version == len(schema.VERSIONS):
+            return
         with self.write() as sql:
-            for statement in schema.TABLES.split(";"):
-                sql.execute(statement)
-            sql.execute("INSERT INTO facts VALUES ('cluster', ?)", (uuid.uuid4().hex,))
-            sql.execute("INSERT INTO projects VALUES ('default', '', ?)", (now(),))
-            sql.execute(f"PRAGMA user_version = {schema.VERSION}")
+            for tables in schema.VERSIONS[version:]:
+                for statement in tables.split(";"):
+                    sql.execute(statement)
+            if version == 0:
+                sql.execute("INSERT INTO facts VALUES ('cluster', ?)", (uuid.uuid4().hex,))
+                sql.execute("INSERT INTO projects VALUES ('default', '', ?)", (now(),))
+            sql.execute(f"PRAGMA user_version = {len(schema.VERSIONS)}")
 
     @contextmanager
     def write(self, *, keep: bool = True) -> Iterator[Sql]:

@@ -50,5 +50,7 @@ def delete(change: Change, request: pfs.DeleteProjectRequest) -> None:
             f"cannot delete project {name}: it still has repos: {listed}",
             grpc.StatusCode.FAILED_PRECONDITION,
         )
+    for table in ("pipelines", "jobs"):
+        change.sql.execute(f"DELETE FROM {table} WHERE project = ?", (name,))
     repos.delete_all(change, held, force=True)
     change.sql.execute("DELETE FROM projects WHERE name = ?", (name,))

@@ -6,9 +6,7 @@ topmost row of a path counts: see trees.py. Times are microseconds since 1970.
 
 from __future__ import annotations
 
-VERSION = 1
-
-TABLES = """
+FILES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE projects (
@@ -101,3 +99,31 @@ CREATE TABLE transactions (
     requests BLOB NOT NULL -- A TransactionInfo message.
 ) WITHOUT ROWID;
 """
+
+PIPELINES = """
+CREATE TABLE pipelines (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL REFERENCES projects,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    output_branch TEXT NOT NULL,
+    info BLOB NOT NULL, -- A PipelineInfo message.
+    UNIQUE (project, name, version)
+);
+
+CREATE TABLE jobs (
+    key INTEGER PRIMARY KEY AUTOINCREMENT, -- In the order in which they were made.
+    project TEXT NOT NULL,
+    pipeline TEXT NOT NULL,
+    id TEXT NOT NULL, -- Also of its commits.
+    version INTEGER NOT NULL, -- Of the pipeline.
+    over INTEGER NOT NULL, -- Whether its state is the last.
+    info BLOB NOT NULL, -- A JobInfo message.
+    UNIQUE (project, pipeline, id)
+);
+CREATE INDEX jobs_of_a_set ON jobs (id);
+CREATE INDEX open_jobs ON jobs (project, pipeline, over);
+"""
+
+# What each version of the format adds; a folder of an older one gets the rest.
+VERSIONS = (FILES, PIPELINES)

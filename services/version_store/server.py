@@ -9,9 +9,9 @@ from pathlib import Path
 import grpc
 
 from chexnet.errors import ConfigError
-from services.version_store import branches, cluster_api, pfs_api
+from services.version_store import branches, cluster_api, jobs, pfs_api, pps_api
 from services.version_store.rpc import MESSAGE, Services
-from services.version_store.store import Store
+from services.version_store.store import Change, Store
 
 THREADS = 256  # Threads are made as calls come; one that waits for a commit holds one.
 
@@ -32,14 +32,18 @@ class Server:
         except OSError as error:
             rule = "CHEXNET_VERSION_STORE__FOLDER must be in use by one server at a time."
             raise ConfigError(f"{rule} Received: {folder}. Stop the other one.") from error
-        self.store = Store(folder, branches.propagate)
+        self.store = Store(folder, _propagate)
         options = [
             ("grpc.max_receive_message_length", MESSAGE),
             ("grpc.max_send_message_length", MESSAGE),
             ("grpc.so_reuseport", 0),  # Else two servers could share a port, unnoticed.
         ]
         self._server = grpc.server(ThreadPoolExecutor(THREADS, "call"), options=options)
-        methods = {**pfs_api.methods(self.store), **cluster_api.methods(self.store)}
+        methods = {
+            **pfs_api.methods(self.store),
+            **pps_api.methods(self.store),
+            **cluster_api.methods(self.store),
+        }
         self._server.add_generic_rpc_handlers((Services(methods, self.store.database),))
         try:
             self.port = self._server.add_insecure_port(listen)
@@ -53,3 +57,9 @@ class Server:
         self._server.stop(grace).wait()
         self.store.close()
         self._lock.close()
+
+
+def _propagate(change: Change) -> None:
+    """Start what follows from a change: commits downstream, and the jobs of pipelines' commits."""
+    branches.propagate(change)
+    jobs.propagate(change)

@@ -15,7 +15,7 @@ import betterproto
 from pachyderm_sdk.api import pfs
 from pachyderm_sdk.api import transaction as api
 
-from services.version_store import branches, commit_sets, commits, repos
+from services.version_store import branches, commit_sets, commits, jobs, pipelines, repos
 from services.version_store.database import Sql
 from services.version_store.errors import missing, unimplemented
 from services.version_store.store import Change, Store, moment
@@ -31,6 +31,11 @@ STEPS: Mapping[str, Step] = {
     "squash_commit_set": commit_sets.squash_set,
     "create_branch": branches.create,
     "delete_branch": branches.delete,
+    "update_job_state": jobs.update,
+    "stop_job": jobs.stop,
+    "create_pipeline_v2": lambda change, made: pipelines.create(
+        change, made.create_pipeline_request
+    ),
 }
 
 

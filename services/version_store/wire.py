@@ -5,7 +5,7 @@ betterproto takes 0.1 to 0.3 ms for each of them, which is most of the time of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from pachyderm_sdk.api import pfs
@@ -100,6 +100,12 @@ def file_infos(
         return head + committed + amount + _field(5, digest)
 
     return encode
+
+
+def datum_info(name: str, infos: Iterable[bytes]) -> bytes:
+    """Return the DatumInfo of an id and the FileInfo of its parts, all on the wire."""
+    datum = _field(1, _field(2, name.encode()))
+    return datum + b"".join(_field(5, info) for info in infos)
 
 
 def pieces(messages: Iterator[bytes]) -> Iterator[bytes]:
