@@ -51,7 +51,7 @@ class PachydermStore:
             commit = self._open_head(repo) or self._pfs.start_commit(branch=self._at.branch(repo))
             self._pfs.clear_commit(commit=commit)  # Of what a crash or a full disk left in it.
             # One stream: 2,000 files in a call each took a real pachd 58 times as long.
-            self._pfs.modify_file(_requests(commit, chain(files.items(), bus.items()), remove))
+            self._pfs.modify_file(requests(commit, chain(files.items(), bus.items()), remove))
             self._pfs.finish_commit(commit=commit)  # `with pfs.commit()` would, after an error too.
             done = self._pfs.wait_commit(commit)
         if done.error:
@@ -148,9 +148,10 @@ class PachydermStore:
         self._pfs.inspect_commit(commit=self._at.commit(repo, commit))
 
 
-def _requests(
-    commit: pfs.Commit, files: Iterable[tuple[str, bytes]], remove: Iterable[str]
+def requests(
+    commit: pfs.Commit, files: Iterable[tuple[str, bytes]], remove: Iterable[str] = ()
 ) -> Iterator[pfs.ModifyFileRequest]:
+    """Yield the stream that removes paths from an open commit, and then sets files in it."""
     yield pfs.ModifyFileRequest(set_commit=commit)
     for path in remove:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))

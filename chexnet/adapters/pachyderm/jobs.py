@@ -1,0 +1,121 @@
+"""Pipelines, jobs and datums, in this project's own words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+from pachyderm_sdk.api import pps
+
+from chexnet.adapters.pachyderm import specs
+
+
+class Pipeline(Struct, frozen=True, kw_only=True):
+    """A pipeline as it is now."""
+
+    name: str
+    description: str
+    version: int
+    stopped: bool
+    reads: tuple[str, ...]  # repo@branch
+    last: str | None  # The state of its newest job.
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A pipeline's work on one commit, which has the job's id."""
+
+    pipeline: str
+    id: str
+    state: str  # created, starting, running, finishing, success, failure, killed, unrunnable …
+    reason: str = ""
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    total: int = 0
+    processed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    recovered: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in {"success", "failure", "killed", "unrunnable"}
+
+    @property
+    def seconds(self) -> float:
+        """How long the work took; 0 until it is over."""
+        if self.started is None or self.finished is None:
+            return 0.0
+        return (self.finished - self.started).total_seconds()
+
+
+class LogLine(Struct, frozen=True):
+    """A line that a datum's transform has written."""
+
+    datum: str
+    text: str
+
+
+class Datum(Struct, frozen=True, kw_only=True):
+    """A unit of a job's work, when it has been done."""
+
+    id: str
+    state: str  # success, recovered, failed
+    reason: str = ""
+    inputs: tuple[str, ...]  # Paths.
+
+
+def of_pipeline(info: pps.PipelineInfo) -> Pipeline:
+    """Return a pipeline as the server tells it."""
+    return Pipeline(
+        name=info.pipeline.name,
+        description=info.details.description,
+        version=info.version,
+        stopped=info.stopped,
+        reads=tuple(f"{each.repo}@{each.branch}" for each in specs.inputs(info.details.input)),
+        last=_state(info.last_job_state) if info.last_job_state else None,
+    )
+
+
+def of_job(info: pps.JobInfo) -> Job:
+    """Return a job as the server tells it."""
+    return Job(
+        pipeline=info.job.pipeline.name,
+        id=info.job.id,
+        state=_state(info.state),
+        reason=info.reason,
+        created=info.created,
+        started=_moment(info.started),
+        finished=_moment(info.finished),
+        total=info.data_total,
+        processed=info.data_processed,
+        skipped=info.data_skipped,
+        failed=info.data_failed,
+        recovered=info.data_recovered,
+    )
+
+
+def _state(state: int) -> str:
+    return str(pps.JobState(state).name).removeprefix("JOB_").lower()
+
+
+def _moment(at: datetime) -> datetime | None:
+    return at if at.year > 1970 else None
+
+
+class _Meta(Struct):
+    """A datum's record in the meta repo."""
+
+    id: str
+    state: str
+    inputs: list[dict[str, str]]
+    reason: str = ""
+
+
+def of_meta(data: bytes) -> Datum:
+    """Return a datum from its record in the meta repo."""
+    meta = msgspec.json.decode(data, type=_Meta)
+    paths = tuple(part["path"] for part in meta.inputs)
+    return Datum(id=meta.id, state=meta.state, reason=meta.reason, inputs=paths)

@@ -1,0 +1,243 @@
+"""The pipelines of one Pachyderm project, and their jobs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Literal
+
+import grpc
+from pachyderm_sdk.api import pfs, pps
+
+from chexnet.adapters.pachyderm import specs
+from chexnet.adapters.pachyderm.connection import BRANCH, Connection, code
+from chexnet.adapters.pachyderm.jobs import (
+    Datum,
+    Job,
+    LogLine,
+    Pipeline,
+    of_job,
+    of_meta,
+    of_pipeline,
+)
+from chexnet.adapters.pachyderm.store import requests
+from chexnet.errors import NotFound
+from chexnet.settings import StoreSettings
+
+ASK = 0.5  # Seconds: Pachyderm tells of a job's end only; how far it is has to be asked for.
+LOGS, META = "/logs", "/meta"
+Applied = Literal["created", "updated", "unchanged"]
+
+
+class PachydermPipelines:
+    """What people and commands do with pipelines.
+
+    Args:
+        store: host:port of pachd or of services/version_store, or the settings that name it.
+        project: the pipeline's name, as the site has it.
+    """
+
+    def __init__(self, store: StoreSettings | str, project: str) -> None:
+        self._at = Connection(store, project)
+        self._pps, self._pfs = self._at.client.pps, self._at.client.pfs
+
+    def apply(
+        self, wanted: Sequence[Mapping[str, Any]], *, dry_run: bool = False
+    ) -> dict[str, Applied]:
+        """Create pipelines, or bring them to their specs; a changed transform processes anew.
+
+        Args:
+            wanted: specs, upstream ones first; see chexnet/pipelines/specs.
+            dry_run: only say what would be done.
+
+        Raises:
+            ConfigError: a spec is not one.
+        """
+        parsed = [specs.parse(spec, self._at.project.name) for spec in wanted]
+        done: dict[str, Applied] = {}
+        with self._at.errors("the pipelines"):
+            if not dry_run:
+                self._make_repos(parsed)
+            for request in parsed:
+                done[request.pipeline.name] = self._apply(request, dry_run=dry_run)
+        return done
+
+    def _make_repos(self, parsed: Sequence[pps.CreatePipelineRequest]) -> None:
+        made = {request.pipeline.name for request in parsed}
+        read = {each.repo for request in parsed for each in specs.inputs(request.input)}
+        self._unless_there(lambda: self._pfs.create_project(project=self._at.project))
+        for name in sorted(read - made):
+            repo = self._at.repo(name)
+            self._unless_there(lambda repo=repo: self._pfs.create_repo(repo=repo))
+
+    def _unless_there(self, create: Any) -> None:
+        try:
+            create()
+        except grpc.RpcError as error:
+            if code(error) != grpc.StatusCode.ALREADY_EXISTS:
+                raise
+
+    def _apply(self, request: pps.CreatePipelineRequest, *, dry_run: bool) -> Applied:
+        try:
+            there = self._pps.inspect_pipeline(pipeline=request.pipeline, details=True)
+        except grpc.RpcError as error:
+            if code(error) != grpc.StatusCode.NOT_FOUND:
+                raise
+            there = None
+        notes, old = request.metadata.annotations, {}
+        if there is not None:
+            old = there.details.metadata.annotations
+            if old.get(specs.SPEC) == notes[specs.SPEC]:
+                return "unchanged"
+            request.update = True
+            request.reprocess = old.get(specs.WORK) != notes[specs.WORK]
+        if not dry_run:
+            fields = {
+                name: getattr(request, name) for name in request._betterproto.sorted_field_names
+            }
+            self._pps.create_pipeline(**fields)
+        return "created" if there is None else "updated"
+
+    def every(self) -> list[Pipeline]:
+        """Return the project's pipelines, upstream ones first."""
+        with self._at.errors(f"project {self._at.project.name}"):
+            found = list(self._pps.list_pipeline(projects=[self._at.project], details=True))
+        return [of_pipeline(info) for info in reversed(found)]
+
+    def jobs(self, pipeline: str | None = None, limit: int = 20) -> list[Job]:
+        """Return jobs, the newest first."""
+        with self._at.errors(f"pipeline {pipeline}"):
+            if pipeline is None:
+                found = self._pps.list_job(projects=[self._at.project], history=-1)
+            else:
+                found = self._pps.list_job(pipeline=self._named(pipeline), history=-1)
+            return [of_job(info) for info in islice(found, limit)]
+
+    def job(self, pipeline: str, job: str) -> Job:
+        """Return one job; raise NotFound."""
+        with self._at.errors(f"pipeline {pipeline} has no job {job}"):
+            return of_job(self._pps.inspect_job(job=self._job(pipeline, job)))
+
+    def wait(self, pipeline: str, job: str) -> Job:
+        """Return a job when it is over."""
+        with self._at.errors(f"pipeline {pipeline} has no job {job}"):
+            return of_job(self._pps.inspect_job(job=self._job(pipeline, job), wait=True))
+
+    def follow(self, pipeline: str, job: str) -> Iterator[Job]:
+        """Yield a job as it is, about twice a second, until it is over."""
+        pause = threading.Event()
+        while not (now := self.job(pipeline, job)).over:
+            yield now
+            pause.wait(ASK)
+        yield now
+
+    def logs(
+        self, pipeline: str, job: str, *, datum: str = "", follow: bool = False
+    ) -> Iterator[LogLine]:
+        """Yield what the transforms of a job's datums have written; with `follow`, to its end."""
+        read: dict[str, int] = {}
+        for now in self.follow(pipeline, job) if follow else [self.job(pipeline, job)]:
+            yield from self._new_lines(now, datum, read, to_end=now.over or not follow)
+
+    def _new_lines(
+        self, job: Job, datum: str, read: dict[str, int], *, to_end: bool
+    ) -> Iterator[LogLine]:
+        """Yield the whole lines that came since `read`; at the end, the rest too."""
+        meta = self._at.commit(job.pipeline, job.id, "meta")
+        folder = pfs.File(commit=meta, path=LOGS)
+        with self._at.errors(f"the logs of {job.pipeline}"):
+            try:
+                found = list(self._pfs.list_file(file=folder))
+            except grpc.RpcError as error:
+                if code(error) != grpc.StatusCode.NOT_FOUND:
+                    raise
+                return
+            for info in found:
+                name = info.file.path.rpartition("/")[2]
+                done = read.get(name, 0)
+                if (datum and not name.startswith(datum)) or info.size_bytes <= done:
+                    continue
+                pieces = self._pfs.get_file(file=info.file, offset=done)
+                data = b"".join(piece.value for piece in pieces)
+                whole = len(data) if to_end else data.rfind(b"\n") + 1
+                read[name] = done + whole
+                for line in data[:whole].decode(errors="replace").splitlines():
+                    yield LogLine(name, line)
+
+    def datums(self, pipeline: str, job: str) -> list[Datum]:
+        """Return what became of a job's datums, as its meta commit has it."""
+        meta = self._at.commit(pipeline, job, "meta")
+        with self._at.errors(f"pipeline {pipeline} has no job {job}"):
+            found = list(self._pfs.glob_file(commit=meta, pattern=f"{META}/*/meta"))
+            read = (self._pfs.get_file(file=info.file) for info in found)
+            return [of_meta(b"".join(piece.value for piece in pieces)) for pieces in read]
+
+    def run(self, pipeline: str, *, reprocess: bool = False) -> Job:
+        """Open a job on the inputs as they are; with `reprocess`, every datum is done anew."""
+        with self._at.errors(f"there is no pipeline {pipeline}"):
+            self._pps.rerun_pipeline(pipeline=self._named(pipeline), reprocess=reprocess)
+        return self.jobs(pipeline, 1)[0]
+
+    def start(self, pipeline: str) -> None:
+        """Let a stopped pipeline go on."""
+        with self._at.errors(f"there is no pipeline {pipeline}"):
+            self._pps.start_pipeline(pipeline=self._named(pipeline))
+
+    def stop(self, pipeline: str) -> None:
+        """Stop a pipeline: its open jobs are killed, and new commits open none."""
+        with self._at.errors(f"there is no pipeline {pipeline}"):
+            self._pps.stop_pipeline(pipeline=self._named(pipeline), must_exist=True)
+
+    def stop_job(self, pipeline: str, job: str, reason: str) -> None:
+        """Kill a job."""
+        with self._at.errors(f"pipeline {pipeline} has no job {job}"):
+            self._pps.stop_job(job=self._job(pipeline, job), reason=reason)
+
+    def move(
+        self,
+        heads: Mapping[tuple[str, str], str],
+        files: Mapping[str, Mapping[str, bytes]] | None = None,
+    ) -> str:
+        """Point branches at commits, and change repos, as one: one job for each pipeline below.
+
+        Args:
+            heads: (repo, branch) → commit.
+            files: repo → path → content of a new commit on its master.
+
+        Returns:
+            The id of the jobs that this opens.
+
+        Raises:
+            NotFound: there is no such repo or commit.
+        """
+        changed = files or {}
+        with self._at.errors("a repo or commit"):
+            for repo in changed:
+                self._close_open_head(repo)
+            with self._at.client.transaction.transaction() as made:
+                for repo in changed:
+                    self._pfs.start_commit(branch=self._at.branch(repo))
+                for (repo, branch), head in heads.items():
+                    commit = self._at.commit(repo, head)
+                    self._pfs.create_branch(branch=self._at.branch(repo, branch), head=commit)
+            for repo, content in changed.items():
+                commit = self._at.commit(repo, made.id)
+                self._pfs.modify_file(requests(commit, content.items()))
+                self._pfs.finish_commit(commit=commit)
+        return str(made.id)
+
+    def _close_open_head(self, repo: str) -> None:
+        """End what a crash left open: the job that waits for it can't be done."""
+        head = pfs.Commit(repo=self._at.repo(repo), branch=self._at.branch(repo, BRANCH))
+        with suppress(NotFound), self._at.errors(repo):
+            info = self._pfs.inspect_commit(commit=head)
+            if info.finishing.year <= 1970:
+                self._pfs.finish_commit(commit=info.commit, error="abandoned")
+
+    def _named(self, pipeline: str) -> pps.Pipeline:
+        return pps.Pipeline(project=self._at.project, name=pipeline)
+
+    def _job(self, pipeline: str, job: str) -> pps.Job:
+        return pps.Job(pipeline=self._named(pipeline), id=job)

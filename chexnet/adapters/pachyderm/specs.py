@@ -1,0 +1,70 @@
+"""Pipeline specs: JSON as Pachyderm has it, checked against the SDK's types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import betterproto
+from pachyderm_sdk.api import pfs, pps
+
+from chexnet.errors import ConfigError
+from chexnet.messages import sha256
+
+# Annotations of ours: the digest of the spec, and of what decides its output.
+SPEC, WORK = "chexnet/spec", "chexnet/work"
+_DECIDES = ("input", "transform")
+
+
+def parse(spec: Mapping[str, Any], project: str) -> pps.CreatePipelineRequest:
+    """Return the request that creates a pipeline.
+
+    Args:
+        spec: a spec without project: the pipeline and all its inputs are in `project`.
+        project: the pipeline's name, as the site has it.
+
+    Raises:
+        ConfigError: it has a field that Pachyderm does not know, or of another type.
+    """
+    try:
+        request: pps.CreatePipelineRequest = pps.CreatePipelineRequest().from_dict(dict(spec))
+        known = request.to_dict(casing=betterproto.Casing.SNAKE, include_default_values=True)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        rule = "A pipeline's spec must have the fields of Pachyderm's CreatePipelineRequest."
+        raise ConfigError(f"{rule} Received: {error}, in {spec.get('pipeline')}.") from error
+    for unknown in _unknown(spec, known, ""):
+        rule = "A pipeline's spec must have fields that Pachyderm knows."
+        raise ConfigError(f"{rule} Received: {unknown}, in {spec.get('pipeline')}. Correct it.")
+    request.pipeline.project = pfs.Project(name=project)
+    for each in inputs(request.input):
+        each.project = project
+    work = {name: spec.get(name) for name in _DECIDES}
+    work["annotations"] = dict(request.metadata.annotations)
+    request.metadata.annotations |= {SPEC: _digest(dict(spec)), WORK: _digest(work)}
+    return request
+
+
+def _unknown(given: Any, known: Any, path: str) -> Iterator[str]:
+    """Yield the paths of fields in `given` that did not arrive in `known`."""
+    if isinstance(given, Mapping) and isinstance(known, Mapping):
+        for name, value in given.items():
+            if name in known:
+                yield from _unknown(value, known[name], f"{path}{name}.")
+            else:
+                yield f"{path}{name}"
+    elif isinstance(given, list) and isinstance(known, list):
+        for n, (one, other) in enumerate(zip(given, known, strict=False)):
+            yield from _unknown(one, other, f"{path}{n}.")
+
+
+def _digest(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode())
+
+
+def inputs(given: pps.Input) -> Iterator[pps.PfsInput]:
+    """Yield the repos that an input reads."""
+    if given.pfs.repo:
+        yield given.pfs
+    for inner in (*given.cross, *given.union, *given.join, *given.group):
+        yield from inputs(inner)
