@@ -61,6 +61,12 @@ class HealthSettings(BaseModel):
     port: int = 0
 
 
+class RunnerSettings(BaseModel):
+    """The worker of the pipelines."""
+
+    workers: int | None = None  # Datums of one pipeline at once; the number of CPUs if not set.
+
+
 class LimitSettings(BaseModel):
     """The largest image; gateway, topics, broker, producers and fetches follow it."""
 
@@ -91,6 +97,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings
     health: HealthSettings = Field(default_factory=HealthSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    runner: RunnerSettings = Field(default_factory=RunnerSettings)
     jupyter_url: str | None = None  # For people only: `chexnet open`, links in notebooks.
     tensorboard_url: str | None = None
     services: str = ""  # name=host:port of each service's health, separated by commas; for status.

@@ -1,0 +1,39 @@
+"""A datum's log, as its transform writes it."""
+
+from __future__ import annotations
+
+import threading
+
+LIMIT = 2**20  # Bytes of one datum's log that are kept.
+_CUT = b"\n[the rest of the log is left out]\n"
+
+
+class Log:
+    """Takes what is said, and gives it to who keeps it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._new = bytearray()
+        self._last = b""
+        self._room = LIMIT
+
+    def say(self, data: bytes) -> None:
+        """Add to the log, up to its limit."""
+        with self._lock:
+            kept = data[: self._room]
+            self._new += kept
+            self._last = (self._last + data)[-2000:]
+            if self._room and len(data) >= self._room:
+                self._new += _CUT
+            self._room -= len(kept)
+
+    def take(self) -> bytes:
+        """Return what came since the last call."""
+        with self._lock:
+            data, self._new = bytes(self._new), bytearray()
+        return data
+
+    def tail(self) -> str:
+        """Return the last line."""
+        lines = self._last.decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")

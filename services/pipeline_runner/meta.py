@@ -1,0 +1,133 @@
+"""A job's meta commit, and what it does to the output commit."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TypeAlias, cast
+
+import grpc
+from pachyderm_sdk.api import pfs, pps
+from pachyderm_sdk.api.pfs.file import PFSFile
+
+from chexnet.adapters.pachyderm.connection import Connection, code
+from chexnet.adapters.pachyderm.store import CHUNK
+from chexnet.messages import new_id
+from services.pipeline_runner import records
+from services.pipeline_runner.records import LOGS, META, OUTPUTS, PENDING, Change, Outcome, Record
+
+Request: TypeAlias = pfs.ModifyFileRequest
+
+
+class Meta:
+    """The meta and the output commit of one job."""
+
+    def __init__(self, at: Connection, job: pps.JobInfo) -> None:
+        self._pfs = at.client.pfs
+        pipeline = job.job.pipeline.name
+        self.commit = at.commit(pipeline, job.job.id, "meta")
+        self.output = at.commit(pipeline, job.job.id)
+
+    def records(self) -> dict[str, Record]:
+        """Return the records of all datums, by id."""
+        found = map(records.parse, self._contents(META))
+        return {record.id: record for record in found}
+
+    def _contents(self, folder: str) -> Iterator[bytes]:
+        """Yield the files of a folder; a commit without it has none."""
+        stream = self._pfs.get_file_tar(file=pfs.File(commit=self.commit, path=folder))
+        try:
+            opened = PFSFile(stream)
+        except ValueError as error:  # So the SDK wraps an error of the first message.
+            cause = error.__cause__
+            if isinstance(cause, grpc.RpcError) and code(cause) == grpc.StatusCode.NOT_FOUND:
+                return
+            raise cause or error from error
+        with tarfile.open(fileobj=cast(IO[bytes], opened), mode="r|*") as archive:
+            for member in archive:
+                if member.isfile() and (content := archive.extractfile(member)):
+                    yield content.read()
+
+    def keep(self, outcomes: Iterable[Outcome], before: Mapping[str, Record]) -> None:
+        """Write what became of datums, in one stream: records, outputs and what they change.
+
+        Args:
+            outcomes: of datums that ran.
+            before: the records until now.
+        """
+        self._pfs.modify_file(self._kept(list(outcomes), before))
+
+    def leave(self, gone: Sequence[Record]) -> None:
+        """Remove the datums that the job no longer has, in one stream."""
+        self._pfs.modify_file(self._left(gone))
+
+    def _kept(self, outcomes: Sequence[Outcome], before: Mapping[str, Record]) -> Iterator[Request]:
+        yield Request(set_commit=self.commit)
+        changes = []
+        for outcome in outcomes:
+            record = outcome.record
+            old = before.get(record.id)
+            changes.append(Change(datum=record.id, remove=old.outputs if old else ()))
+            yield _delete(f"{META}/{record.id}")
+            yield _delete(f"{OUTPUTS}/{record.id}")
+            yield _add(record.path, records.encode(record))
+            for path, file in outcome.files.items():
+                yield from _add_file(record.source(path), file)
+        yield _add(f"{PENDING}/{new_id()}", records.encode(changes))
+
+    def _left(self, gone: Sequence[Record]) -> Iterator[Request]:
+        yield Request(set_commit=self.commit)
+        for record in gone:
+            for folder in (META, OUTPUTS, LOGS):
+                yield _delete(f"{folder}/{record.id}")
+        changes = [Change(datum=record.id, remove=record.outputs) for record in gone]
+        yield _add(f"{PENDING}/{new_id()}", records.encode(changes))
+
+    def log(self, logs: Mapping[str, bytes], *, fresh: Iterable[str] = ()) -> None:
+        """Add to the datums' logs; those of `fresh` begin anew."""
+
+        def stream() -> Iterator[Request]:
+            yield Request(set_commit=self.commit)
+            for datum in fresh:
+                yield _delete(f"{LOGS}/{datum}")
+            for datum, data in logs.items():
+                yield _add(f"{LOGS}/{datum}", data)
+
+        self._pfs.modify_file(stream())
+
+    def take_over(self, known: Mapping[str, Record]) -> None:
+        """Bring the output commit to what the records say; to do it twice changes nothing."""
+        found = map(records.parse_changes, self._contents(PENDING))
+        pending = [change for changes in found for change in changes]
+        if not pending:
+            return
+        merged = list(records.merged(pending, known))
+        self._pfs.modify_file(self._taken(merged, known))
+        self._pfs.modify_file(iter((Request(set_commit=self.commit), _delete(PENDING))))
+
+    def _taken(self, changes: list[Change], known: Mapping[str, Record]) -> Iterator[Request]:
+        yield Request(set_commit=self.output)
+        for change in changes:
+            for path in change.remove:
+                yield _delete(path)
+        for change in changes:
+            for path in change.copy:
+                source = pfs.File(commit=self.commit, path=known[change.datum].source(path))
+                yield Request(copy_file=pfs.CopyFile(dst=path, src=source, append=False))
+
+
+def _delete(path: str) -> Request:
+    return Request(delete_file=pfs.DeleteFile(path=path))
+
+
+def _add(path: str, data: bytes) -> Request:
+    return Request(add_file=pfs.AddFile(path=path, raw=data))
+
+
+def _add_file(path: str, file: Path) -> Iterator[Request]:
+    """Yield a file in pieces: a gRPC message may have 20 MiB."""
+    with file.open("rb") as opened:
+        yield _add(path, opened.read(CHUNK))
+        while data := opened.read(CHUNK):
+            yield _add(path, data)

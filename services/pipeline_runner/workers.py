@@ -1,0 +1,160 @@
+"""Workers: each runs a transform on one datum after the other, by one process at a time."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from pachyderm_sdk.api import pps
+
+from services.pipeline_runner.batching import NextDatum
+from services.pipeline_runner.processes import Process
+from services.pipeline_runner.scratch import Scratch
+
+Say = Callable[[bytes], None]
+CLOSED = "its worker was ended"
+READY = 120.0  # Seconds that a batching transform has to ask for its first datum.
+
+
+class Worker(Protocol):
+    """Runs a transform."""
+
+    def run(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
+        """Process one datum; return what went wrong, or None.
+
+        Args:
+            scratch: the datum's folder.
+            say: takes what the transform writes.
+            timeout: seconds it may take; None for as long as it likes.
+        """
+
+    def close(self) -> None:
+        """End for good; a datum that runs fails, and so does each that comes. From any thread."""
+
+
+def make(transform: pps.Transform) -> Worker:
+    """Return a worker for a transform."""
+    return Batching(transform) if transform.datum_batching else OneByOne(transform)
+
+
+class OneByOne:
+    """Starts the command for each datum."""
+
+    def __init__(self, transform: pps.Transform) -> None:
+        self._transform = transform
+        self._process: Process | None = None
+        self._closed = False
+
+    def run(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
+        """Process one datum."""
+        cmd, stdin = self._transform.cmd, self._transform.stdin
+        return self.command(cmd, stdin, scratch, say, timeout)
+
+    def command(
+        self,
+        cmd: Sequence[str],
+        stdin: Sequence[str],
+        scratch: Scratch,
+        say: Say,
+        timeout: float | None,
+    ) -> str | None:
+        """Run any command on a datum."""
+        if self._closed:
+            return CLOSED
+        codes: queue.Queue[int] = queue.Queue()
+        environment = {**self._transform.env, **scratch.environment}
+        try:
+            self._process = _start(self._transform, cmd, stdin, environment, say, codes.put)
+        except OSError as error:
+            return f"its command {cmd[0] if cmd else ''!r} does not start: {error.strerror}"
+        try:
+            code = codes.get(timeout=timeout)
+        except queue.Empty:
+            self._process.kill()
+            codes.get()
+            return f"it took longer than {timeout:.0f} s"
+        accepted = (0, *self._transform.accept_return_code)
+        return None if code in accepted else _ended(code)
+
+    def close(self) -> None:
+        """Kill what runs."""
+        self._closed = True
+        if self._process is not None:
+            self._process.kill()
+
+
+class Batching:
+    """Keeps the command running, and gives it datum after datum as it asks for them."""
+
+    def __init__(self, transform: pps.Transform) -> None:
+        self._transform = transform
+        self._asks = NextDatum()
+        self._process: Process | None = None
+        self._closed = False
+        self._say: Say = lambda _: None
+
+    def run(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
+        """Process one datum."""
+        if self._closed:
+            return CLOSED
+        self._say = say
+        if self._process is None and (wrong := self._start()):
+            return wrong
+        self._asks.give({**self._transform.env, **scratch.environment})
+        return self._outcome(timeout)
+
+    def _start(self) -> str | None:
+        """Start the command; return when it asks for its first datum."""
+        self._asks = NextDatum()
+        environment = {**self._transform.env, "PPS_WORKER_GRPC_PORT": str(self._asks.port)}
+        cmd, stdin = self._transform.cmd, self._transform.stdin
+        try:
+            self._process = _start(
+                self._transform, cmd, stdin, environment, self._pass_on, self._asks.end
+            )
+        except OSError as error:
+            return f"its command {cmd[0] if cmd else ''!r} does not start: {error.strerror}"
+        return self._outcome(READY)
+
+    def _pass_on(self, data: bytes) -> None:
+        self._say(data)  # To the datum of the moment.
+
+    def _outcome(self, timeout: float | None) -> str | None:
+        """Wait for the next request, which tells how the datum before went."""
+        process = self._process
+        try:
+            asked = self._asks.asked(timeout)
+        except queue.Empty:
+            if process is not None:
+                process.kill()
+            self._process = None
+            return f"it took longer than {timeout:.0f} s"
+        if isinstance(asked, int):
+            self._process = None
+            return _ended(asked)
+        if process is not None:
+            process.drain()  # What it wrote belongs to the datum that it has just ended.
+        return asked or None
+
+    def close(self) -> None:
+        """Kill what runs."""
+        self._closed = True
+        if self._process is not None:
+            self._process.kill()
+
+
+def _start(
+    transform: pps.Transform,
+    cmd: Sequence[str],
+    stdin: Sequence[str],
+    environment: Mapping[str, str],
+    say: Say,
+    ended: Callable[[int], None],
+) -> Process:
+    folder = transform.working_dir or environment.get("CHEXNET_PFS")
+    return Process(cmd, environment=environment, folder=folder, stdin=stdin, say=say, ended=ended)
+
+
+def _ended(code: int) -> str:
+    return f"it was killed by signal {-code}" if code < 0 else f"it ended with exit code {code}"
