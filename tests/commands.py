@@ -51,7 +51,8 @@ def crown(settings: Settings, folder: Path, *training: str) -> int:
         folder: images and labels.csv.
         training: further options of `chexnet train`.
     """
-    dataset = chexnet_json(settings, "data", "build", folder)["dataset"]
+    chexnet_json(settings, "data", "import", folder, "--name", "training")
+    dataset = chexnet_json(settings, "dataset", "cut")["dataset"]
     options = ("--line", "a", "--dataset", dataset, "--config", "demo_a", *training)
     chexnet_json(settings, "train", *options)
     version = int(chexnet_json(settings, "release", "--line", "a")["version"])

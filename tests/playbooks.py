@@ -27,7 +27,7 @@ PORTS = (
     "tensorboard_port",
     "jupyter_port",
 )
-A_PIPELINE = 9  # The ports of one: its gateway's, and the health of its eight services.
+A_PIPELINE = 10  # The ports of one: its gateway's, and the health of its nine services.
 INPUTS = {"xray": "chest_xray", "waveform": "waveform"}
 
 

@@ -1,4 +1,4 @@
-"""chexnet data: images to try with, and datasets to train on."""
+"""chexnet data: labelled images, and how they come in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from chexnet.cli.progress import bar
 
-app = typer.Typer(no_args_is_help=True, help="Make phantoms, and datasets to train on.")
+app = typer.Typer(no_args_is_help=True, help="Bring labelled images in, or make some to try with.")
 
 
 @app.command()
@@ -35,25 +35,27 @@ def phantoms(
             advance()
     patients = len({p.patient for p in planned})
     typer.echo(f"Wrote {count} phantoms of {patients} synthetic patients and labels.csv to {out}.")
-    typer.echo(f"Make a dataset of them with: chexnet data build {out}")
+    typer.echo(f"Bring them in with: chexnet data import {out}")
 
 
-@app.command()
-def build(
+@app.command("import")
+def import_(
     folder: Annotated[Path, typer.Argument(help="Images and their labels.csv.")],
-    into: Annotated[str, typer.Option(help="The repo to commit to.")] = "dataset",
+    name: Annotated[str, typer.Option(help="Of the import; the same name again replaces it.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Commit labelled images as a dataset, in place of the one before.
+    """Bring labelled images in, in bulk: cleaned into repo nih, their labels into repo labels.
 
-    labels.csv has the columns file, patient (a pseudonym, or empty) and one for each finding: 1
-    present, 0 absent, empty unknown. A patient's images are in one split: 70 % of patients train,
-    10 % tune, 20 % test.
+    labels.csv has the columns file, patient (a pseudonym, never a real id; or empty) and one for
+    each finding: 1 present, 0 absent, empty unknown. Interrupted, it goes on where it was when
+    called again; a file that can't be read is named, and the others go in.
 
-    Example: chexnet data build /tmp/phantoms
+    Example: chexnet data import /tmp/phantoms
     """
+    import time
+
     from chexnet.adapters.pachyderm import PachydermStore
-    from chexnet.data import dataset
+    from chexnet.data.bulk import import_folder
     from chexnet.data.labels import LABELS_FILE, read_labels
     from chexnet.inputs.base import load
     from chexnet.settings import Settings
@@ -62,15 +64,19 @@ def build(
     source = load(settings.input)
     rows = read_labels(folder / LABELS_FILE, source.labels)
     store = PachydermStore(settings.store, settings.pipeline)
-    with bar("Reading images", len(rows), show=not as_json) as advance:
-        built = dataset.build(
-            store, into, source, rows, limits=settings.limits.of_input, report=advance
+    began, called = time.monotonic(), name or folder.resolve().name.lower()
+    with bar("Importing images", len(rows), show=not as_json) as advance:
+        done = import_folder(
+            store, source, rows, name=called, limits=settings.limits.of_input, report=advance
         )
+    seconds = time.monotonic() - began
     if as_json:
-        typer.echo(json.dumps(dataset.summary(built, into)))
+        failed = [{"file": one.file, "reason": one.reason} for one in done.failed]
+        told = {"name": called, "images": done.images, "sent": done.sent, "removed": done.removed}
+        typer.echo(json.dumps({**told, "failed": failed, "seconds": round(seconds, 1)}))
         return
-    for failed in built.failed:
-        typer.secho(f"Left out {failed.file}: {failed.reason}", err=True, fg="yellow")
-    counts = ", ".join(f"{split} {n}" for split, n in sorted(built.index.images.items()))
-    typer.echo(f"Committed {sum(built.index.images.values())} images ({counts}).")
-    typer.echo(f"Train on them with: chexnet train --line a --dataset {into}@{built.commit}")
+    for one in done.failed:
+        typer.secho(f"Left out {one.file}: {one.reason}", err=True, fg="yellow")
+    rate = f"{len(rows) / seconds:.0f} a second"
+    typer.echo(f"{called} holds {done.images} images; {done.sent} were new ({rate}).")
+    typer.echo("Make a dataset of all that is in with: chexnet dataset cut")

@@ -19,6 +19,8 @@ GROUPS: tuple[str, ...] = (
     "watch",
     "status",
     "data",
+    "dataset",
+    "pipeline",
     "train",
     "release",
     "experiment",

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from chexnet.cli.progress import Advance, bar
-
-if TYPE_CHECKING:
-    from chexnet.training.callbacks import Progress
+from chexnet.training.progress import parse
 
 app = typer.Typer()
 
@@ -22,55 +17,51 @@ app = typer.Typer()
 def train(
     *,
     line: Annotated[str, typer.Option(help="The training line: a or b.")],
-    dataset: Annotated[str, typer.Option(help="repo@commit, or a repo's newest.")] = "dataset",
+    dataset: Annotated[
+        str, typer.Option(help="dataset@commit, or dataset: its newest.")
+    ] = "dataset",
     config: Annotated[str, typer.Option(help="A module of chexnet/training/configs.")] = "chexnet",
     model: Annotated[str | None, typer.Option(help="Another network than the config's.")] = None,
     quick: Annotated[bool, typer.Option(help="Seconds, to see that it runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Train a line, and commit the SavedModel with its card to the repo models-<line>.
+    """Train a line: its pipeline models-<line> runs, and commits the SavedModel with its card.
 
+    It moves the branch dataset@training-<line> and the line's recipe as one change, and follows the
+    one job that this opens. Interrupted, the job goes on: chexnet pipeline logs models-<line>.
     Watch it in TensorBoard: chexnet open tensorboard.
 
     Example: chexnet train --line b --config demo_b --dataset dataset@0123abcd
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Its notes on the CPU; errors raise.
-    from chexnet.adapters.pachyderm import PachydermStore
-    from chexnet.inputs.base import load
+    from chexnet.adapters.pachyderm import PachydermPipelines, PachydermStore
+    from chexnet.pipelines import lines
     from chexnet.settings import Settings
-    from chexnet.training import recipe as recipes
+    from chexnet.training.params import Params
 
     settings = Settings()
-    recipe = recipes.load(config, quick=quick)
-    if model is not None:  # The options and weights were the other network's.
-        recipe = replace(recipe, model=model, options={}, weights=None)
+    params = Params(config=config, model=model, quick=quick)
+    params.recipe()  # A wrong config fails here, and not in a job.
     store = PachydermStore(settings.store, settings.pipeline)
-    from chexnet.training.run import run  # TensorFlow takes seconds: wrong options fail first.
-
+    pipelines = PachydermPipelines(settings.store, settings.pipeline)
+    job = lines.start(store, pipelines, line, dataset, params)
     with bar(f"Training {line}", show=not as_json) as advance:
-        finished = run(
-            store,
-            load(settings.input),
-            recipe,
-            line=line,
-            config=config,
-            dataset=dataset,
-            state=settings.state,
-            report=partial(_show, advance),
-        )
-    release = f"{finished.repo}@{finished.commit}"
-    areas = {name: split["macro_auroc"] for name, split in finished.card.metrics.items()}
+        for logged in pipelines.logs(job.pipeline, job.id, follow=True):
+            _show(advance, logged.text)
+    trained = lines.finished(store, pipelines, job)
+    areas = {name: split["macro_auroc"] for name, split in trained.card.metrics.items()}
     if as_json:
-        told = {"release": release, "dataset": finished.card.dataset, "macro_auroc": areas}
-        typer.echo(json.dumps({**told, "seconds": round(finished.seconds, 1)}))
+        told = {"release": trained.name, "dataset": trained.card.dataset, "macro_auroc": areas}
+        typer.echo(json.dumps({**told, "seconds": round(trained.seconds, 1)}))
         return
-    typer.echo(f"Trained on {finished.card.dataset} in {finished.seconds:.0f} s.")
+    typer.echo(f"Trained on {trained.card.dataset} in {trained.seconds:.0f} s.")
     for split, area in areas.items():
         typer.echo(f"Mean AUROC in {split}: {_words(area)}")
-    typer.echo(f"Committed {release}. Release it with: chexnet release --line {line}")
+    typer.echo(f"Committed {trained.name}. Release it with: chexnet release --line {line}")
 
 
-def _show(advance: Advance, now: Progress) -> None:
+def _show(advance: Advance, line: str) -> None:
+    if (now := parse(line)) is None:
+        return
     told = f"loss {now.loss:.3f}"
     if now.val_auroc is not None:
         told += f", validation AUROC {now.val_auroc:.3f}"

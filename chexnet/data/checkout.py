@@ -1,9 +1,8 @@
-"""A dataset's commit on this machine's disk, to be read in any order."""
+"""A dataset on this machine's disk, to be read in any order."""
 
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chexnet.data.dataset import INDEX, SHARDS, Index
+from chexnet.data.dataset import INDEX, Index
 from chexnet.data.splits import Split
 from chexnet.errors import BadInput, NotFound
-from chexnet.messages import decode_json, new_id
+from chexnet.messages import decode_json
 from chexnet.steps.ports import Store
 
 COLUMNS = ("y", "unit", "image_id", "split")  # Small: in memory. x is not.
@@ -38,42 +37,18 @@ class Dataset:
 
 
 def resolve(store: Store, name: str) -> tuple[str, str]:
-    """Return repo and commit of `repo@commit`, or of `repo`, whose newest commit it is then.
+    """Return repo and commit of `repo@commit`, or of `repo`, whose newest dataset it is then.
 
     Raises:
-        NotFound: the repo has no commit.
+        NotFound: there is no dataset.
     """
     repo, _, commit = name.partition("@")
     newest = commit or store.head(repo)
-    if not newest:
-        rule = f"A dataset must be a commit. Received: {name!r}, a repo without any."
-        raise NotFound(f"{rule} Make one with: chexnet data build")
+    # A pipeline's first commit is made of inputs that hold nothing yet.
+    if not newest or not store.list(repo, INDEX, newest):
+        rule = f"A dataset must be a commit that holds one. Received: {name!r}, which has none."
+        raise NotFound(f"{rule} Make one with: chexnet dataset cut")
     return repo, newest
-
-
-def checkout(store: Store, name: str, cache: Path) -> Dataset:
-    """Return the dataset `name`; what is in `cache` already is not fetched again.
-
-    Args:
-        store: where the repo is.
-        name: repo@commit, or a repo.
-        cache: a folder; each commit gets one below it.
-
-    Raises:
-        NotFound: there is no such commit.
-        BadInput: it is not a dataset, or of a schema that this version doesn't know.
-    """
-    repo, commit = resolve(store, name)
-    folder = cache / f"{repo}@{commit}"
-    if not folder.is_dir():
-        unfinished = cache / f"{folder.name}.{new_id()}"
-        unfinished.mkdir(parents=True)
-        try:
-            _fetch(store, repo, commit, unfinished)
-            unfinished.rename(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    return _open(folder)
 
 
 def unpack(source: Path, name: str, into: Path) -> Dataset:
@@ -91,11 +66,6 @@ def unpack(source: Path, name: str, into: Path) -> Dataset:
     shards = ((source / shard.path[1:]).read_bytes() for shard in index.shards)
     _write(index, shards, into)
     return replace(_open(into), name=name)
-
-
-def _fetch(store: Store, repo: str, commit: str, folder: Path) -> None:
-    index = _parse(store.read(repo, INDEX, commit))
-    _write(index, (data for _, data in store.fetch(repo, SHARDS, commit)), folder)
 
 
 def _write(index: Index, shards: Iterable[bytes], folder: Path) -> None:
@@ -133,5 +103,5 @@ def _parse(data: bytes) -> Index:
     index = decode_json(data, Index)
     if index.schema != "dataset/1":
         rule = f"The schema of a dataset must be dataset/1. Received: {index.schema!r}."
-        raise BadInput("schema", f"{rule} Upgrade this installation, or build the dataset again.")
+        raise BadInput("schema", f"{rule} Upgrade this installation, or cut the dataset again.")
     return index

@@ -1,7 +1,13 @@
-"""Archive: where a message's value lies in its repo. The same message has the same path."""
+"""Archive: where a message's value lies in its repo. The same message has the same path.
+
+The unit is a folder, so that one glob finds all of a patient: `chexnet forget` needs that.
+"""
 
 from __future__ import annotations
 
+import re
+
+from chexnet.errors import BadInput
 from chexnet.messages import Feedback, Message, Prediction, decode
 from chexnet.topics import FEEDBACK, PREDICTIONS, SHADOW, UPLOADS, Topic
 
@@ -11,24 +17,30 @@ REPOS: dict[str, tuple[Topic, ...]] = {
     "predictions": (PREDICTIONS, SHADOW),
     "feedback": (FEEDBACK,),
 }
+UNIT = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]{0,127}")  # Nothing that a path or a glob reads.
 MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg"}
 
 
 def place(message: Message) -> str:
-    """Return the path of `message` in its repo: `/data/<yyyymmdd>/<id>.<suffix>`.
+    """Return the path of `message` in its repo: `/data/<yyyymmdd>/<unit>/<id>.<suffix>`.
 
     Raises:
-        BadInput: its value is not a record of its topic's schema.
+        BadInput: its value is not a record of its topic's schema, or its key can't name a folder.
     """
-    day = message.headers.created_at.strftime("%Y%m%d")
+    if not UNIT.fullmatch(message.key):
+        rule = "A key must be a pseudonym or an image id: letters, digits, - _ = and points."
+        raise BadInput("key", f"{rule} Received: {message.key[:80]!r}. Use the gateway.")
+    folder = f"/data/{message.headers.created_at:%Y%m%d}/{message.key}"
     if message.topic in REPOS["predictions"]:
-        return f"/data/{day}/{decode(message, Prediction).prediction_id}.json"
+        return f"{folder}/{decode(message, Prediction).prediction_id}.json"
     if message.topic == FEEDBACK:
-        return f"/data/{day}/{decode(message, Feedback).feedback_id}.json"
-    return f"/data/{day}/{message.headers.upload_id}.{_suffix(message.value)}"
+        return f"{folder}/{decode(message, Feedback).feedback_id}.json"
+    headers = message.headers
+    return f"{folder}/{headers.upload_id}.{headers.image_id}.{suffix(message.value)}"
 
 
-def _suffix(data: bytes) -> str:
+def suffix(data: bytes) -> str:
+    """Return what kind of file these bytes are, as its name ends."""
     if data[128:132] == b"DICM":
         return "dcm"
     return next((suffix for magic, suffix in MAGIC.items() if data.startswith(magic)), "bin")

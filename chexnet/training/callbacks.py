@@ -8,25 +8,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from chexnet.data.checkout import Dataset
 from chexnet.evaluation.auroc import macro
+from chexnet.training.progress import Progress
 from chexnet.training.scoring import Scorer, areas, loss
-
-
-class Progress(Struct, frozen=True):
-    """How far a training is. `val_…` are None until the first epoch is over."""
-
-    epoch: int  # From 1.
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    val_loss: float | None = None
-    val_auroc: float | None = None
-
 
 Report = Callable[[Progress], None]
 

@@ -1,25 +1,22 @@
-"""One run of a training line: from a dataset's commit to a commit that holds a release."""
+"""One run of a training line: from a dataset to the files of a release."""
 
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
-from chexnet.data.checkout import Dataset, checkout
+from chexnet.data.checkout import Dataset
 from chexnet.errors import ConfigError
 from chexnet.inputs.base import Input
 from chexnet.messages import now
 from chexnet.models import card as cards
 from chexnet.models.card import Card
 from chexnet.models.export import export
-from chexnet.steps.ports import Store
 from chexnet.training import origin
 from chexnet.training.board import Board
 from chexnet.training.callbacks import Report
@@ -27,61 +24,49 @@ from chexnet.training.loop import Trained, train
 from chexnet.training.recipe import Recipe
 from chexnet.training.scoring import metrics, thresholds
 
-RELEASE = "/release"
-RUN = "/run.json"
+RELEASE = "release"
+RUN = "run.json"
 GOLDEN_IMAGES, BLENDED = 4, 8
 EXAMPLE_IMAGES = 6
 FEATURE_IMAGES = 2000  # Enough for the mean and deviation of each feature.
 
 
-class Finished(Struct, frozen=True):
-    """What a run leaves."""
-
-    repo: str
-    commit: str
-    card: Card
-    seconds: float
-
-
 def run(
-    store: Store,
+    data: Dataset,
     source: Input,
     recipe: Recipe,
     *,
     line: str,
     config: str,
-    dataset: str,
-    state: Path,
+    out: Path,
+    runs: Path,
     report: Report = lambda _: None,
-) -> Finished:
-    """Train, export and commit to the line's repo.
+) -> Card:
+    """Train, and export into a folder: `release/`, which serving loads, and `run.json`.
 
     Args:
-        store: where `dataset` is and `models-<line>` will be.
+        data: what it learns from.
         source: the pipeline's input.
         recipe: how to train.
         line: the training line; lower case letters and digits.
         config: the recipe's name, for the record.
-        dataset: repo@commit, or a repo whose newest commit it is.
-        state: the site's folder: TensorBoard reads `runs` there, datasets are kept in `datasets`.
+        out: the folder.
+        runs: where TensorBoard looks; the run gets a folder <line>/<time>-<config> there.
         report: called as the training goes on.
 
     Raises:
         ConfigError: the dataset isn't of this input, or recipe and dataset don't fit together.
-        NotFound: there is no such dataset.
     """
     if not re.fullmatch(r"[a-z0-9]+", line):
         rule = "A line must be lower case letters and digits, such as a or b."
         raise ConfigError(f"{rule} Received: {line!r}. Correct it.")
-    data = checkout(store, dataset, state / "datasets")
     _check(data, source)
     started, clock = now(), time.perf_counter()
-    board = Board(state / "runs" / line / f"{started:%Y%m%d-%H%M%S}-{config.rpartition('.')[2]}")
+    board = Board(runs / line / f"{started:%Y%m%d-%H%M%S}-{config.rpartition('.')[2]}")
     trained = train(recipe, data, board, report)
     card = _card(trained, data, recipe, line)
     board.examples(trained.model, source, data, trained.validation[:EXAMPLE_IMAGES])
     board.text(card)
-    seconds = time.perf_counter() - clock
     record = {
         "schema": "run/1",
         "line": line,
@@ -92,15 +77,12 @@ def run(
         "code": card.code,
         "host": origin.host(),
         "started_at": started,
-        "seconds": round(seconds, 3),
+        "seconds": round(time.perf_counter() - clock, 3),
         "history": trained.history,
     }
-    files = _release(trained, card, data)
-    files[RUN] = msgspec.json.format(msgspec.json.encode(record), indent=1)
-    repo = f"models-{line}"
-    store.ensure(repo)
-    stale = [path for path in store.list(repo, RELEASE) if path not in files]
-    return Finished(repo, store.write(repo, files, remove=stale), card, seconds)
+    export(trained.model, out / RELEASE, card, _golden(data))
+    (out / RUN).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
+    return card
 
 
 def _check(data: Dataset, source: Input) -> None:
@@ -108,7 +90,7 @@ def _check(data: Dataset, source: Input) -> None:
     if (index.input, index.labels, index.shape) != (source.name, source.labels, source.shape):
         rule = f"A dataset must be of the pipeline's input, {source.name}, as it is installed."
         received = f"Received: {data.name}, of {index.input}, {index.shape}, {index.labels}."
-        raise ConfigError(f"{rule} {received} Build it again with: chexnet data build")
+        raise ConfigError(f"{rule} {received} Cut it again with: chexnet dataset cut")
 
 
 def _card(trained: Trained, data: Dataset, recipe: Recipe, line: str) -> Card:
@@ -142,17 +124,6 @@ def _card(trained: Trained, data: Dataset, recipe: Recipe, line: str) -> Card:
         params=recipe.params(),
         created_at=now(),
     )
-
-
-def _release(trained: Trained, card: Card, data: Dataset) -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory(prefix="chexnet-release-") as scratch:
-        folder = Path(scratch) / "release"
-        export(trained.model, folder, card, _golden(data))
-        return {
-            f"{RELEASE}/{path.relative_to(folder)}": path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
 
 
 def _golden(data: Dataset) -> NDArray[np.uint8]:

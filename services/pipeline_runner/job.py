@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from msgspec import Struct, field
-from pachyderm_sdk.api import pps
+from pachyderm_sdk.api import pfs, pps
+from pachyderm_sdk.api.transaction import TransactionRequest
 
 from chexnet.adapters.pachyderm.connection import Connection
 from services.pipeline_runner import datums, records
@@ -117,9 +118,12 @@ class JobRun:
         for record in made.resumed:
             self._counts.add(record)
 
-    def _tell(self, state: State, reason: str = "") -> None:
+    def _tell(self, state: State) -> None:
+        self._at.together(TransactionRequest(update_job_state=self._report(state)))
+
+    def _report(self, state: State, reason: str = "") -> pps.UpdateJobStateRequest:
         counts = {name: getattr(self._counts, name) for name in self._counts.__struct_fields__}
-        self._at.client.pps.update_job_state(
+        return pps.UpdateJobStateRequest(
             job=self._job.job, state=state, reason=reason, restart=self._job.restart, **counts
         )
 
@@ -228,12 +232,12 @@ class JobRun:
         if not reason:
             self._meta.take_over(known)
         self._over = True
-        client = self._at.client
-        with client.transaction.transaction():
-            client.pfs.finish_commit(commit=self._meta.commit, force=True)
-            client.pfs.finish_commit(commit=self._meta.output, error=reason, force=True)
-            self._tell(state, reason)
-            client.pfs.finish_commit(commit=self._lease.commit)
+        self._at.together(
+            finished(self._meta.commit),
+            finished(self._meta.output, reason),
+            TransactionRequest(update_job_state=self._report(state, reason)),
+            finished(self._lease.commit),
+        )
         self._lease.commit = None
         return state
 
@@ -247,6 +251,12 @@ class JobRun:
             paths = " and ".join(", ".join(i.path for i in r.inputs) for r in (one, other))
             return f"two datums must not write one file: {path}, of {paths}"
         return ""
+
+
+def finished(commit: pfs.Commit | None, error: str = "") -> TransactionRequest:
+    """Return the request that finishes a job's commit, or a lease's."""
+    finish = pfs.FinishCommitRequest(commit=commit, error=error, force=True)
+    return TransactionRequest(finish_commit=finish)
 
 
 def _told(record: Record) -> str:

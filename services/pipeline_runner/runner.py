@@ -11,12 +11,13 @@ from pathlib import Path
 
 import grpc
 from pachyderm_sdk.api import pfs, pps
+from pachyderm_sdk.api.transaction import TransactionRequest
 
 from chexnet.adapters.pachyderm.connection import Connection, code
 from chexnet.runtime.health import Health
 from chexnet.runtime.stopping import Backoff
 from services.pipeline_runner import workers
-from services.pipeline_runner.job import Interrupted, JobRun
+from services.pipeline_runner.job import Interrupted, JobRun, finished
 from services.pipeline_runner.lease import BEAT, Lease
 from services.pipeline_runner.workers import Worker
 
@@ -174,13 +175,15 @@ class Line(threading.Thread):
         return f"unrunnable because these inputs failed: {', '.join(failed)}" if failed else ""
 
     def _refuse(self, info: pps.JobInfo, reason: str) -> None:
-        client = self._at.client
         meta = self._at.commit(info.job.pipeline.name, info.job.id, "meta")
-        with suppress(grpc.RpcError), client.transaction.transaction():
-            client.pfs.finish_commit(commit=meta, force=True)
-            client.pfs.finish_commit(commit=info.output_commit, error=reason, force=True)
-            client.pps.update_job_state(
-                job=info.job, state=pps.JobState.JOB_UNRUNNABLE, reason=reason
+        report = pps.UpdateJobStateRequest(
+            job=info.job, state=pps.JobState.JOB_UNRUNNABLE, reason=reason
+        )
+        with suppress(grpc.RpcError):
+            self._at.together(
+                finished(meta),
+                finished(info.output_commit, reason),
+                TransactionRequest(update_job_state=report),
             )
 
     def _run(self, info: pps.JobInfo) -> None:

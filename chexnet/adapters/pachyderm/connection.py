@@ -10,6 +10,7 @@ from typing import cast
 import grpc
 from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs
+from pachyderm_sdk.api.transaction import TransactionRequest
 
 from chexnet.errors import NotFound, Unavailable
 from chexnet.settings import StoreSettings
@@ -46,6 +47,14 @@ class Connection:
     def commit(self, repo: str, commit: str, kind: str = "user") -> pfs.Commit:
         """Return a commit, by its id."""
         return pfs.Commit(repo=self.repo(repo, kind), id=commit)
+
+    def together(self, *requests: TransactionRequest) -> str:
+        """Carry requests out as one change, all or nothing; return the id of its commits.
+
+        One message does it: the SDK's own transactions change the client for all its threads.
+        """
+        done = self.client.transaction.batch_transaction(requests=list(requests))
+        return str(done.transaction.id)
 
     @contextmanager
     def errors(self, missing: str) -> Iterator[None]:

@@ -44,6 +44,11 @@ class Job(Struct, frozen=True, kw_only=True):
         return self.state in {"success", "failure", "killed", "unrunnable"}
 
     @property
+    def done(self) -> int:
+        """How many datums need no more work."""
+        return self.processed + self.skipped + self.failed + self.recovered
+
+    @property
     def seconds(self) -> float:
         """How long the work took; 0 until it is over."""
         if self.started is None or self.finished is None:

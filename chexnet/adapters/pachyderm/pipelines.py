@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import grpc
 from pachyderm_sdk.api import pfs, pps
+from pachyderm_sdk.api.transaction import TransactionRequest
 
 from chexnet.adapters.pachyderm import specs
 from chexnet.adapters.pachyderm.connection import BRANCH, Connection, code
@@ -195,6 +196,12 @@ class PachydermPipelines:
         with self._at.errors(f"pipeline {pipeline} has no job {job}"):
             self._pps.stop_job(job=self._job(pipeline, job), reason=reason)
 
+    def branch(self, repo: str, name: str) -> str | None:
+        """Return the commit that a branch points at; None where there is no such branch."""
+        with suppress(NotFound), self._at.errors(f"{repo}@{name}"):
+            return str(self._pfs.inspect_branch(branch=self._at.branch(repo, name)).head.id)
+        return None
+
     def move(
         self,
         heads: Mapping[tuple[str, str], str],
@@ -216,17 +223,24 @@ class PachydermPipelines:
         with self._at.errors("a repo or commit"):
             for repo in changed:
                 self._close_open_head(repo)
-            with self._at.client.transaction.transaction() as made:
-                for repo in changed:
-                    self._pfs.start_commit(branch=self._at.branch(repo))
-                for (repo, branch), head in heads.items():
-                    commit = self._at.commit(repo, head)
-                    self._pfs.create_branch(branch=self._at.branch(repo, branch), head=commit)
+            opened = self._at.together(
+                *(self._started(repo) for repo in changed),
+                *(self._moved(*place, head) for place, head in heads.items()),
+            )
             for repo, content in changed.items():
-                commit = self._at.commit(repo, made.id)
+                commit = self._at.commit(repo, opened)
                 self._pfs.modify_file(requests(commit, content.items()))
                 self._pfs.finish_commit(commit=commit)
-        return str(made.id)
+        return opened
+
+    def _started(self, repo: str) -> TransactionRequest:
+        start = pfs.StartCommitRequest(branch=self._at.branch(repo))
+        return TransactionRequest(start_commit=start)
+
+    def _moved(self, repo: str, branch: str, head: str) -> TransactionRequest:
+        commit = self._at.commit(repo, head)
+        create = pfs.CreateBranchRequest(branch=self._at.branch(repo, branch), head=commit)
+        return TransactionRequest(create_branch=create)
 
     def _close_open_head(self, repo: str) -> None:
         """End what a crash left open: the job that waits for it can't be done."""

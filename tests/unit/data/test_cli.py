@@ -21,7 +21,7 @@ def test_phantoms_are_written_and_the_next_command_is_named(
     )
     assert told.exit_code == 0, told.output
     assert len(list((tmp_path / "out").glob("phantom-0-*.png"))) == 3
-    assert f"chexnet data build {tmp_path / 'out'}" in told.output.replace("\n", "")
+    assert f"chexnet data import {tmp_path / 'out'}" in told.output.replace("\n", "")
 
 
 def test_work_is_spread_over_processes_and_comes_back_in_order() -> None:

@@ -1,4 +1,4 @@
-"""A dataset goes into a store and comes back, whatever the input; its splits are by unit."""
+"""A dataset is written and read back, whatever the input; its splits are by unit."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from chexnet.adapters.memory import MemoryStore
-from chexnet.data.checkout import Dataset, checkout
-from chexnet.data.dataset import Built, build, summary
-from chexnet.data.labels import Labelled, read_labels
+from chexnet.data.checkout import Dataset, resolve, unpack
 from chexnet.data.splits import split_of
-from chexnet.errors import BadInput, ConfigError, NotFound
+from chexnet.errors import BadInput, NotFound
 from chexnet.inputs.base import Limits, load
+from tests import datasets
 from tests.waveform import signals
 
 SOURCE = load("waveform")
@@ -31,20 +30,10 @@ def folder_of(path: Path, count: int, seed: int = 0) -> Path:
     return path
 
 
-def built(store: MemoryStore, folder: Path) -> Built:
-    rows = read_labels(folder / "labels.csv", SOURCE.labels)
-    return build(store, "dataset", SOURCE, rows, limits=LIMITS, processes=1)
-
-
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def data(store: MemoryStore, tmp_path: Path) -> Dataset:
-    built(store, folder_of(tmp_path, 40))
-    return checkout(store, "dataset", tmp_path / "cache")
+def data(tmp_path: Path) -> Dataset:
+    (tmp_path / "traces").mkdir()
+    return datasets.dataset(folder_of(tmp_path / "traces", 40), SOURCE, tmp_path)
 
 
 def test_images_and_labels_come_back_as_the_input_decodes_them(data: Dataset) -> None:
@@ -78,104 +67,50 @@ def test_the_split_of_a_unit_never_changes(unit: str, split: str) -> None:
     assert split_of(unit) == split
 
 
-def test_one_bad_file_is_named_with_its_reason_and_the_others_go_in(
-    store: MemoryStore, tmp_path: Path
-) -> None:
-    folder = folder_of(tmp_path, 5)
-    (folder / "trace-00002.csv").write_text("hello")
-    (folder / "trace-00004.csv").unlink()
-    done = built(store, folder)
-    assert sum(done.index.images.values()) == 3
-    assert [f.file for f in done.failed] == ["trace-00002.csv", "trace-00004.csv"]
-    assert "one number a line" in done.failed[0].reason
-    json.dumps(summary(done, "dataset"))
-
-
-def test_the_same_image_twice_is_kept_once(store: MemoryStore, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, 2)
-    rows = read_labels(folder / "labels.csv", SOURCE.labels)
-    twice = [*rows, Labelled(path=rows[0].path, patient="other", findings=(0, 0, 0))]
-    done = build(store, "dataset", SOURCE, twice, limits=LIMITS, processes=1)
-    assert sum(done.index.images.values()) == 2
-    assert "twice" in done.failed[0].reason
-
-
-def test_no_readable_file_makes_no_dataset(store: MemoryStore, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, 1)
-    (folder / "trace-00000.csv").write_text("hello")
-    with pytest.raises(ConfigError, match="1 files, none readable"):
-        built(store, folder)
-    assert store.head("dataset") is None
-
-
-def test_an_image_of_nobody_is_a_unit_by_itself(store: MemoryStore, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, 2)
-    rows = read_labels(folder / "labels.csv", SOURCE.labels)
-    nobody = [Labelled(path=r.path, patient="", findings=r.findings) for r in rows]
-    build(store, "dataset", SOURCE, nobody, limits=LIMITS, processes=1)
-    data = checkout(store, "dataset", tmp_path / "cache")
-    assert data.unit.tolist() == data.image_id.tolist()
-
-
-def test_a_new_dataset_replaces_the_shards_of_the_old_one(
-    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_shards_hold_no_more_than_their_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chexnet.data.dataset.SHARD_BYTES", 256 * 4)  # Four traces a shard.
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    old = built(store, folder_of(tmp_path / "one", 10))
-    new = built(store, folder_of(tmp_path / "two", 5, seed=9))
-    assert store.list("dataset", "/shards", old.commit) == [
-        f"/shards/0000{n}.npz" for n in range(3)
-    ]
-    assert len(store.list("dataset", "/shards", new.commit)) == 2
-    for commit, count in ((old.commit, 10), (new.commit, 5)):
-        assert len(checkout(store, f"dataset@{commit}", tmp_path / "cache").x) == count
+    (tmp_path / "traces").mkdir()
+    data = datasets.dataset(folder_of(tmp_path / "traces", 10), SOURCE, tmp_path)
+    assert [shard.images for shard in data.index.shards] == [4, 4, 2]
+    assert len(data.x) == 10
 
 
-def test_the_same_files_make_the_same_bytes(tmp_path: Path) -> None:
-    folder, stores = folder_of(tmp_path, 6), (MemoryStore(), MemoryStore())
-    for one in stores:
-        built(one, folder)
-    first, second = (dict(one.fetch("dataset")) for one in stores)
-    assert first == second
+def test_the_same_examples_make_the_same_bytes(tmp_path: Path) -> None:
+    (tmp_path / "traces").mkdir()
+    traces = folder_of(tmp_path / "traces", 6)
+    made = []
+    for name in ("one", "two"):
+        datasets.folder(traces, SOURCE, tmp_path / name)
+        files = sorted((tmp_path / name).rglob("*.*"))
+        made.append({file.name: file.read_bytes() for file in files})
+    assert made[0] == made[1]
 
 
-def test_a_checkout_is_fetched_once(store: MemoryStore, tmp_path: Path) -> None:
-    done = built(store, folder_of(tmp_path, 3))
-    checkout(store, "dataset", tmp_path / "cache")
-    assert checkout(MemoryStore(), f"dataset@{done.commit}", tmp_path / "cache").x.shape[0] == 3
-    assert len(list((tmp_path / "cache").iterdir())) == 1
-
-
-def test_a_repo_without_commits_has_no_dataset(store: MemoryStore, tmp_path: Path) -> None:
+def test_a_repo_without_commits_or_with_an_empty_one_has_no_dataset() -> None:
+    store = MemoryStore()
     store.ensure("dataset")
-    with pytest.raises(NotFound, match="chexnet data build"):
-        checkout(store, "dataset", tmp_path)
+    with pytest.raises(NotFound, match="chexnet dataset cut"):
+        resolve(store, "dataset")
+    store.write("dataset", {})
+    with pytest.raises(NotFound, match="chexnet dataset cut"):
+        resolve(store, "dataset")
 
 
-def test_a_dataset_of_a_newer_schema_is_refused(store: MemoryStore, tmp_path: Path) -> None:
-    done = built(store, folder_of(tmp_path, 2))
-    newer = {**json.loads(store.read("dataset", "/index.json", done.commit)), "schema": "dataset/2"}
-    store.write("dataset", {"/index.json": json.dumps(newer).encode()})
+def test_the_newest_commit_is_meant_where_none_is_named() -> None:
+    store = MemoryStore()
+    store.ensure("dataset")
+    first = store.write("dataset", {"/index.json": b"1"})
+    second = store.write("dataset", {"/index.json": b"2"})
+    assert resolve(store, "dataset") == ("dataset", second)
+    assert resolve(store, f"dataset@{first}") == ("dataset", first)
+
+
+def test_a_dataset_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "traces").mkdir()
+    datasets.folder(folder_of(tmp_path / "traces", 2), SOURCE, tmp_path / "files")
+    index = tmp_path / "files" / "index.json"
+    index.write_text(json.dumps({**json.loads(index.read_bytes()), "schema": "dataset/2"}))
     with pytest.raises(BadInput, match="dataset/2"):
-        checkout(store, "dataset", tmp_path / "cache")
-    assert not any((tmp_path / "cache").iterdir())
-
-
-def test_an_empty_cell_is_unknown_and_anything_else_is_refused(tmp_path: Path) -> None:
-    table = tmp_path / "labels.csv"
-    table.write_text("file,Fast,Irregular,Dropout,age\nx.csv,1,,0,50\n")
-    assert read_labels(table, SOURCE.labels)[0].findings == (1, 255, 0)
-    table.write_text("file,Fast,Irregular,Dropout\nx.csv,1,maybe,0\n")
-    with pytest.raises(ConfigError, match=r"'maybe' for Irregular in line 2"):
-        read_labels(table, SOURCE.labels)
-
-
-def test_a_table_without_a_label_is_refused(tmp_path: Path) -> None:
-    table = tmp_path / "labels.csv"
-    table.write_text("file,Fast\n")
-    with pytest.raises(ConfigError, match="without Irregular, Dropout"):
-        read_labels(table, SOURCE.labels)
-    with pytest.raises(ConfigError, match="none at"):
-        read_labels(tmp_path / "no" / "labels.csv", SOURCE.labels)
+        unpack(tmp_path / "files", "dataset@0", tmp_path)

@@ -6,20 +6,20 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from chexnet.adapters.memory import MemoryStore
-from chexnet.data.checkout import checkout
-from chexnet.data.dataset import build
-from chexnet.data.labels import read_labels
+from chexnet.data.checkout import Dataset
 from chexnet.errors import ConfigError
-from chexnet.inputs.base import Limits, load
+from chexnet.inputs.base import load
 from chexnet.models import card as cards
-from chexnet.training.callbacks import Progress
+from chexnet.models.card import Card
+from chexnet.training.progress import Progress
 from chexnet.training.recipe import Adam, Cosine, Recipe
-from chexnet.training.run import Finished, run
+from chexnet.training.run import run
+from tests import datasets
 from tests.unit.data.test_dataset import folder_of
 
 SOURCE = load("waveform")
@@ -35,27 +35,30 @@ RECIPE = Recipe(
 
 
 def trained(
-    store: MemoryStore, state: Path, recipe: Recipe = RECIPE, progress: list[Progress] | None = None
-) -> Finished:
+    data: Dataset, folder: Path, recipe: Recipe = RECIPE, progress: list[Progress] | None = None
+) -> Card:
+    """Train into folder/out, with the curves in folder/runs."""
+    (folder / "out").mkdir(exist_ok=True)
     return run(
-        store,
+        data,
         SOURCE,
         recipe,
         line="a",
         config="waves",
-        dataset="dataset",
-        state=state,
+        out=folder / "out",
+        runs=folder / "runs",
         report=[].append if progress is None else progress.append,
     )
 
 
+def made(folder: Path, count: int, **options: int) -> Dataset:
+    (folder / "traces").mkdir(parents=True)
+    return datasets.dataset(folder_of(folder / "traces", count, **options), SOURCE, folder)
+
+
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> MemoryStore:
-    made = MemoryStore()
-    folder = folder_of(tmp_path_factory.mktemp("signals"), 240, seed=1)
-    rows = read_labels(folder / "labels.csv", SOURCE.labels)
-    build(made, "dataset", SOURCE, rows, limits=Limits(), processes=1)
-    return made
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return made(tmp_path_factory.mktemp("data"), 240, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -69,66 +72,56 @@ def progress() -> list[Progress]:
 
 
 @pytest.fixture(scope="module")
-def finished(store: MemoryStore, state: Path, progress: list[Progress]) -> Finished:
-    return trained(store, state, progress=progress)
+def card(data: Dataset, state: Path, progress: list[Progress]) -> Card:
+    return trained(data, state, progress=progress)
 
 
-def test_it_learns_better_than_chance_on_patients_it_never_saw(finished: Finished) -> None:
-    area = finished.card.metrics["test"]["macro_auroc"]
+def test_it_learns_better_than_chance_on_patients_it_never_saw(card: Card) -> None:
+    area = card.metrics["test"]["macro_auroc"]
     assert 0.5 < area["low"] < area["value"] < area["high"] < 1
     assert area["value"] > 0.75
 
 
-def test_the_commit_holds_the_release_and_the_record_of_its_run(
-    store: MemoryStore, finished: Finished
-) -> None:
-    paths = store.list("models-a", "/", finished.commit)
-    assert {"/run.json", "/release/saved_model.pb", f"/release/{cards.GOLDEN}"} <= set(paths)
-    record = json.loads(store.read("models-a", "/run.json", finished.commit))
-    assert record["dataset"] == finished.card.dataset == f"dataset@{store.head('dataset')}"
+def test_it_leaves_the_release_and_the_record_of_its_run(state: Path, card: Card) -> None:
+    out = state / "out"
+    assert (out / "release/saved_model.pb").is_file()
+    assert (out / "release" / cards.GOLDEN).is_file()
+    record = json.loads((out / "run.json").read_bytes())
+    assert record["dataset"] == card.dataset == "dataset@0"
     assert record["params"]["schedule"]["name"] == "Cosine"
     assert len(record["history"]["val_auroc"]) == 6
-    stored = cards.parse(store.read("models-a", f"/release/{cards.CARD}", finished.commit))
-    assert stored == finished.card
+    assert cards.parse((out / "release" / cards.CARD).read_bytes()) == card
 
 
 def test_the_card_names_everybody_whom_training_or_tuning_has_seen(
-    store: MemoryStore, state: Path, finished: Finished
+    data: Dataset, card: Card
 ) -> None:
-    data = checkout(store, "dataset", state / "datasets")
     test = data.rows("test")
-    seen = set(finished.card.training_units)
+    seen = set(card.training_units)
     assert not seen & {*data.unit[test].tolist(), *data.image_id[test].tolist()}
     assert len(seen) == len(set(data.unit[data.split != "test"])) + (data.split != "test").sum()
-    assert finished.card.training_digest == cards.digest(seen)
+    assert card.training_digest == cards.digest(seen)
 
 
-def test_golden_images_are_no_patients(
-    store: MemoryStore, state: Path, finished: Finished, tmp_path: Path
-) -> None:
-    golden = tmp_path / "golden.npz"
-    golden.write_bytes(store.read("models-a", f"/release/{cards.GOLDEN}", finished.commit))
-    x = np.load(golden)["x"]
-    data = checkout(store, "dataset", state / "datasets")
+def test_golden_images_are_no_patients(data: Dataset, state: Path, card: Card) -> None:
+    x = np.load(state / "out" / "release" / cards.GOLDEN)["x"]
     assert x.shape == (4, 256, 1)
     assert not any((image == data.x).all(axis=(1, 2)).any() for image in x)
 
 
 def test_progress_counts_every_step_and_tells_what_validation_found(
-    finished: Finished, progress: list[Progress]
+    card: Card, progress: list[Progress]
 ) -> None:
     steps = progress[0].steps
     stepwise = [(p.epoch, p.step) for p in progress if p.val_auroc is None]
     assert stepwise == [(e, s) for e in range(1, 7) for s in range(1, steps + 1)]
     assert [p.epoch for p in progress if p.val_auroc is not None] == list(range(1, 7))
     best = max(p.val_auroc or 0 for p in progress)
-    kept = finished.card.metrics["validation"]["macro_auroc"]["value"]
+    kept = card.metrics["validation"]["macro_auroc"]["value"]
     assert kept == pytest.approx(best, abs=1e-6)
 
 
-def test_tensorboard_has_the_curves_the_examples_and_the_card(
-    state: Path, finished: Finished
-) -> None:
+def test_tensorboard_has_the_curves_the_examples_and_the_card(state: Path, card: Card) -> None:
     (folder,) = (state / "runs" / "a").iterdir()
     assert folder.name.endswith("-waves")
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
@@ -149,51 +142,41 @@ def test_tensorboard_has_the_curves_the_examples_and_the_card(
 
 
 def test_the_same_seed_gives_the_same_losses_and_another_one_others(
-    store: MemoryStore, state: Path, tmp_path: Path
+    data: Dataset, tmp_path: Path
 ) -> None:
     short = replace(RECIPE, epochs=2)
     losses = []
-    for seed in (1, 1, 2):
+    for n, seed in enumerate((1, 1, 2)):
         told: list[Progress] = []
-        trained(store, tmp_path, replace(short, seed=seed), told)
+        (tmp_path / str(n)).mkdir()
+        trained(data, tmp_path / str(n), replace(short, seed=seed), told)
         losses.append([p.loss for p in told])
     assert losses[0] == losses[1]
     assert losses[0] != losses[2]
 
 
-def test_a_line_must_have_a_name_that_repos_can_have(store: MemoryStore, tmp_path: Path) -> None:
+def test_a_line_must_have_a_name_that_repos_can_have(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'\.\./b'"):
-        run(store, SOURCE, RECIPE, line="../b", config="c", dataset="dataset", state=tmp_path)
+        run(data, SOURCE, RECIPE, line="../b", config="c", out=tmp_path, runs=tmp_path)
 
 
-def test_options_that_the_network_does_not_have_are_refused(
-    store: MemoryStore, tmp_path: Path
-) -> None:
+def test_options_that_the_network_does_not_have_are_refused(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="resolution"):
-        trained(store, tmp_path, replace(RECIPE, options={"resolution": 3}))
+        trained(data, tmp_path, replace(RECIPE, options={"resolution": 3}))
 
 
-def test_what_is_no_image_is_not_flipped(store: MemoryStore, tmp_path: Path) -> None:
+def test_what_is_no_image_is_not_flipped(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Only images"):
-        trained(store, tmp_path, replace(RECIPE, flip=True))
+        trained(data, tmp_path, replace(RECIPE, flip=True))
 
 
-def test_a_dataset_of_another_input_is_refused(tmp_path: Path) -> None:
-    other, store = load("waveform"), MemoryStore()
-    other.labels = ("Fast", "Slow", "Dropout")
-    (tmp_path / "files").mkdir()
-    folder = folder_of(tmp_path / "files", 3)
-    rows = read_labels(folder / "labels.csv", SOURCE.labels)
-    build(store, "dataset", other, rows, limits=Limits(), processes=1)
+def test_a_dataset_of_another_input_is_refused(data: Dataset, tmp_path: Path) -> None:
+    other = msgspec.structs.replace(data.index, labels=("Fast", "Slow", "Dropout"))
     with pytest.raises(ConfigError, match="of the pipeline's input, waveform"):
-        trained(store, tmp_path)
+        trained(replace(data, index=other), tmp_path)
 
 
 def test_a_dataset_without_validation_images_is_refused(tmp_path: Path) -> None:
-    store = MemoryStore()
-    (tmp_path / "files").mkdir()
-    folder = folder_of(tmp_path / "files", 2)  # One patient: one split.
-    rows = read_labels(folder / "labels.csv", SOURCE.labels)
-    build(store, "dataset", SOURCE, rows, limits=Limits(), processes=1)
+    alone = made(tmp_path / "data", 2)  # One patient: one split.
     with pytest.raises(ConfigError, match="train and validation"):
-        trained(store, tmp_path)
+        trained(alone, tmp_path)

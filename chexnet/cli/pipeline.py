@@ -1,0 +1,204 @@
+"""chexnet pipeline: the Pachyderm pipelines and their jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chexnet.cli.progress import bar
+
+if TYPE_CHECKING:
+    from chexnet.adapters.pachyderm import Job, PachydermPipelines
+
+app = typer.Typer(no_args_is_help=True, help="See, run and stop the Pachyderm pipelines.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Name = Annotated[str, typer.Argument(help="A pipeline, e.g. images.")]
+COLOURS = {"success": "green", "failure": "red", "unrunnable": "red", "killed": "yellow"}
+
+
+@app.command()
+def apply(
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Create the pipelines, or bring them to their specs; site.yml does it.
+
+    A pipeline whose transform or input has changed processes everything anew.
+
+    Example: chexnet pipeline apply --dry-run
+    """
+    from chexnet.inputs.base import load
+    from chexnet.pipelines import specs
+    from chexnet.settings import Settings
+
+    done = _pipelines().apply(specs.load(load(Settings().input)), dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(done))
+        return
+    for name, what in done.items():
+        typer.echo(f"{name}: {what}")
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Show the pipelines, what they read, and how their last jobs went.
+
+    Example: chexnet pipeline list
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    pipelines = _pipelines()
+    found = pipelines.every()
+    if as_json:
+        _print(found)
+        return
+    table = Table("pipeline", "reads", "state", "last job", "datums")
+    for each in found:
+        last = next(iter(pipelines.jobs(each.name, 1)), None)
+        table.add_row(
+            each.name,
+            ", ".join(each.reads),
+            "stopped" if each.stopped else "ready",
+            _coloured(last.state) if last else "-",
+            _counts(last) if last else "-",
+        )
+    Console().print(table)
+
+
+@app.command()
+def jobs(
+    name: Annotated[str | None, typer.Argument(help="A pipeline; all without one.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show jobs: how each went, how many datums were done, skipped, failed, and why.
+
+    Examples: chexnet pipeline jobs; chexnet pipeline jobs images --limit 5
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    found = _pipelines().jobs(name, limit)
+    if as_json:
+        _print(found)
+        return
+    table = Table("pipeline", "job", "state", "datums", "created", "seconds", "reason")
+    for job in found:
+        took = f"{job.seconds:.1f}" if job.over else ""
+        created = job.created.astimezone().isoformat(" ", "seconds")
+        told = (job.pipeline, job.id, _coloured(job.state), _counts(job), created, took, job.reason)
+        table.add_row(*told)
+    Console().print(table)
+
+
+@app.command()
+def run(
+    name: Name,
+    reprocess: Annotated[bool, typer.Option(help="Do every datum anew.")] = False,
+    wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Open a job on a pipeline's inputs as they are, and follow it.
+
+    Example: chexnet pipeline run images --reprocess
+    """
+    pipelines = _pipelines()
+    job = pipelines.run(name, reprocess=reprocess)
+    if wait:
+        with bar(name, show=not as_json) as advance:
+            for now in pipelines.follow(name, job.id):
+                advance(done=now.done, total=now.total or None, told=now.state)
+                job = now
+    if as_json:
+        _print(job)
+    else:
+        typer.echo(f"Job {job.id}: {job.state}; {_counts(job)}. {job.reason}".strip())
+    if job.state in {"failure", "unrunnable", "killed"}:
+        raise typer.Exit(1)
+
+
+@app.command()
+def stop(
+    name: Name,
+    job: Annotated[str | None, typer.Option(help="Kill this job only.")] = None,
+    reason: Annotated[str, typer.Option(help="Goes on the job's record.")] = "stopped by hand",
+) -> None:
+    """Stop a pipeline, so that new data open no jobs; or kill one job.
+
+    Example: chexnet pipeline stop models-b
+    """
+    pipelines = _pipelines()
+    if job is not None:
+        pipelines.stop_job(name, job, reason)
+    else:
+        pipelines.stop(name)
+        typer.echo(f"{name} is stopped. Let it go on with: chexnet pipeline start {name}")
+
+
+@app.command()
+def start(name: Name) -> None:
+    """Let a stopped pipeline go on, with what came meanwhile.
+
+    Example: chexnet pipeline start models-b
+    """
+    _pipelines().start(name)
+
+
+@app.command()
+def logs(
+    name: Name,
+    job: Annotated[str | None, typer.Option(help="A job's id; the newest without one.")] = None,
+    datum: Annotated[str, typer.Option(help="A datum's id, or how it begins.")] = "",
+    follow: Annotated[bool, typer.Option(help="To the job's end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a job's transforms have written.
+
+    Example: chexnet pipeline logs models-a --follow
+    """
+    from chexnet.errors import NotFound
+
+    pipelines = _pipelines()
+    newest = next(iter(pipelines.jobs(name, 1)), None)
+    if newest is None:
+        rule = "Logs are of a pipeline that has had a job."
+        raise NotFound(f"{rule} Received: {name}. See: chexnet pipeline list")
+    for line in pipelines.logs(name, job or newest.id, datum=datum, follow=follow):
+        if as_json:
+            _print(line)
+        else:
+            typer.echo(f"{line.datum[:8]}  {line.text}")
+
+
+def _pipelines() -> PachydermPipelines:
+    from chexnet.adapters.pachyderm import PachydermPipelines
+    from chexnet.settings import Settings
+
+    settings = Settings()
+    return PachydermPipelines(settings.store, settings.pipeline)
+
+
+def _print(value: object) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
+
+
+def _coloured(state: str) -> str:
+    colour = COLOURS.get(state, "cyan")
+    return f"[{colour}]{state}[/]"
+
+
+def _counts(job: Job) -> str:
+    """Return e.g. `50 done, 5000 skipped, 1 failed`."""
+    counts = {
+        "done": job.processed,
+        "skipped": job.skipped,
+        "recovered": job.recovered,
+        "failed": job.failed,
+    }
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"{told or '0'} of {job.total}"

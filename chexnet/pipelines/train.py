@@ -1,0 +1,54 @@
+"""Transform of models-a and models-b: a dataset and a recipe in, a release out.
+
+Its log has lines of progress, which `chexnet train` shows as a bar.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from chexnet.data.checkout import unpack
+from chexnet.errors import ChexnetError
+from chexnet.inputs.base import load
+from chexnet.messages import decode_json
+from chexnet.pipelines import pfs
+from chexnet.settings import Settings
+from chexnet.training.params import PARAMS, Params
+from chexnet.training.progress import Log
+
+LINES = "models-"  # A line's pipeline is called by it.
+
+
+def main() -> int:
+    """Train the datum's line; return the exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Its notes on the CPU; errors raise.
+    settings = Settings()
+    params = decode_json((pfs.path("params") / PARAMS).read_bytes(), Params)
+    recipe = params.recipe()
+    line = os.environ["PACH_PIPELINE_NAME"].removeprefix(LINES)
+    from chexnet.training.run import run  # TensorFlow takes seconds: a wrong recipe fails first.
+
+    with tempfile.TemporaryDirectory(prefix="chexnet-train-") as scratch:
+        name = f"dataset@{pfs.commit('dataset')}"
+        run(
+            unpack(pfs.path("dataset"), name, Path(scratch)),
+            load(settings.input),
+            recipe,
+            line=line,
+            config=params.config,
+            out=pfs.out(),
+            runs=settings.state / "runs",
+            report=Log(partial(print, flush=True)),
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except ChexnetError as error:
+        sys.exit(str(error))
