@@ -19,7 +19,7 @@ from chexnet.data.places import BULK, LABELS, Place
 from chexnet.errors import BadInput, ConfigError
 from chexnet.inputs.base import Input, Limits, load
 from chexnet.messages import sha256
-from chexnet.steps.archive import UNIT, suffix
+from chexnet.steps import archive
 from chexnet.steps.ports import Store
 
 BATCH, BATCH_BYTES = 500, 64 * 2**20  # One commit's files at most.
@@ -147,12 +147,12 @@ def _clean(
             return None
         cleaned = load(source).clean(data, limits)
         unit = row.patient or cleaned.image_id
-        if not UNIT.fullmatch(unit):
+        if not archive.NAME.fullmatch(unit):
             rule = "A patient must be a pseudonym: letters, digits, - _ = and points."
             raise BadInput("patient", f"{rule} Received: {unit[:80]!r}. Correct labels.csv.")
     except (BadInput, OSError) as error:
         return Failed(row.file, str(error))
-    path = Place(name, unit, cleaned.image_id).path(f".{suffix(cleaned.data)}")
+    path = Place(name, unit, cleaned.image_id).path(f".{archive.suffix(cleaned.data)}")
     return _Sent(row.file, Entry(path, digest, cleaned.image_id, unit), cleaned.data)
 
 

@@ -17,7 +17,7 @@ REPOS: dict[str, tuple[Topic, ...]] = {
     "predictions": (PREDICTIONS, SHADOW),
     "feedback": (FEEDBACK,),
 }
-UNIT = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]{0,127}")  # Nothing that a path or a glob reads.
+NAME = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]{0,199}")  # Nothing that a path or a glob reads.
 MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg"}
 
 
@@ -25,18 +25,23 @@ def place(message: Message) -> str:
     """Return the path of `message` in its repo: `/data/<yyyymmdd>/<unit>/<id>.<suffix>`.
 
     Raises:
-        BadInput: its value is not a record of its topic's schema, or its key can't name a folder.
+        BadInput: its value is not a record of its topic's schema, or its key or ids can't name a
+            folder and a file.
     """
-    if not UNIT.fullmatch(message.key):
-        rule = "A key must be a pseudonym or an image id: letters, digits, - _ = and points."
-        raise BadInput("key", f"{rule} Received: {message.key[:80]!r}. Use the gateway.")
-    folder = f"/data/{message.headers.created_at:%Y%m%d}/{message.key}"
+    folder = f"/data/{message.headers.created_at:%Y%m%d}/{_name('key', message.key)}"
     if message.topic in REPOS["predictions"]:
-        return f"{folder}/{decode(message, Prediction).prediction_id}.json"
+        return f"{folder}/{_name('id', decode(message, Prediction).prediction_id)}.json"
     if message.topic == FEEDBACK:
-        return f"{folder}/{decode(message, Feedback).feedback_id}.json"
-    headers = message.headers
-    return f"{folder}/{headers.upload_id}.{headers.image_id}.{suffix(message.value)}"
+        return f"{folder}/{_name('id', decode(message, Feedback).feedback_id)}.json"
+    stem = f"{message.headers.upload_id}.{message.headers.image_id}"
+    return f"{folder}/{_name('id', stem)}.{suffix(message.value)}"
+
+
+def _name(what: str, text: str) -> str:
+    if not NAME.fullmatch(text):
+        rule = f"A message's {what} must be letters, digits, - _ = and points."
+        raise BadInput(what, f"{rule} Received: {text[:80]!r}. Send it through the gateway.")
+    return text
 
 
 def suffix(data: bytes) -> str:

@@ -114,7 +114,7 @@ def test_each_upload_is_archived_once_wherever_a_kill_hits(address: str, point: 
     assert _run(address, project, point, WAVE) == 9
     assert _run(address, project, "", UPLOADS) == 0
     archived = dict(PachydermStore(address, project).fetch("raw", "/data"))
-    assert archived == {f"/data/20260102/u{n}.png": film(n) for n in range(UPLOADS)}
+    assert archived == {f"/data/20260102/k{n}/u{n}.i.png": film(n) for n in range(UPLOADS)}
 
 
 @pytest.mark.real

@@ -7,14 +7,16 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from chexnet import topics
 from chexnet.adapters.memory import MemoryBus, MemoryStore
-from chexnet.errors import Refused, Unavailable
+from chexnet.errors import BadInput, Refused, Unavailable
 from chexnet.messages import Headers, Message, now
 from chexnet.runtime.archiver import Archiver, sole_writer
 from chexnet.runtime.health import Health
+from chexnet.steps.archive import place
 from chexnet.steps.ports import Offsets
 
 
@@ -89,16 +91,30 @@ def test_each_message_is_archived_once_however_it_dies(death: dict[str, int]) ->
     archive(bus, store, 60, topics.UPLOADS)
     archive(bus, store, 60, topics.UPLOADS)  # After its death, if it died in the one before.
     names = [Path(p).stem for p in store.list("raw", "/data")]
-    assert sorted(names) == sorted(f"u{n}" for n in range(60))
+    assert sorted(names) == sorted(f"u{n}.i" for n in range(60))
     assert sum(store.offsets("raw").values()) == 60
 
 
-def test_files_lie_under_their_day_with_their_kind() -> None:
+def test_files_lie_under_their_day_and_unit_with_their_kind() -> None:
     bus, store = MemoryBus(), MemoryStore()
     bus.send([upload(0), upload(1, bytes(128) + b"DICM")])
     archive(bus, store, 2, topics.UPLOADS)
     day = now().strftime("%Y%m%d")
-    assert store.list("raw", "/data") == [f"/data/{day}/u0.png", f"/data/{day}/u1.dcm"]
+    assert store.list("raw", "/data") == [f"/data/{day}/k0/u0.i.png", f"/data/{day}/k1/u1.i.dcm"]
+
+
+@pytest.mark.parametrize("key", ["", "..", ".", "a/b", "a*", "{a}", "ü", "x" * 201])
+def test_a_key_that_can_name_no_folder_is_a_dead_letter(key: str) -> None:
+    with pytest.raises(BadInput, match="A message's key must be") as refused:
+        place(msgspec.structs.replace(upload(0), key=key))
+    assert refused.value.code == "key"
+
+
+def test_ids_that_lead_elsewhere_are_a_dead_letter() -> None:
+    made = upload(0)
+    evil = msgspec.structs.replace(made.headers, upload_id="../../labels/readers.csv")
+    with pytest.raises(BadInput, match="A message's id must be"):
+        place(msgspec.structs.replace(made, headers=evil))
 
 
 def test_a_record_that_is_none_goes_to_the_dlq_and_the_offset_passes_it() -> None:
