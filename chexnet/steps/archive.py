@@ -39,8 +39,9 @@ def place(message: Message) -> str:
 
 def _name(what: str, text: str) -> str:
     if not NAME.fullmatch(text):
-        rule = f"A message's {what} must be letters, digits, - _ = and points."
-        raise BadInput(what, f"{rule} Received: {text[:80]!r}. Send it through the gateway.")
+        rule = f"A message's {what} must be 1 to 200 letters, digits, - _ = and points."
+        received = f"Received: {len(text)} characters"  # Not which: they may be who it is.
+        raise BadInput(what, f"{rule} {received}, not all of them so. Use the gateway.")
     return text
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chexnet import topics
 from chexnet.errors import BadInput
@@ -66,12 +67,27 @@ def test_predictions_and_reads_lie_by_patient_too() -> None:
         "p1\n",
         "p\0",
         "ü",
-        "x" * 129,
+        "x" * 201,
     ],
 )
 def test_a_key_that_is_no_folder_is_refused(key: str) -> None:
-    with pytest.raises(BadInput, match="pseudonym or an image id"):
+    with pytest.raises(BadInput, match="key must be 1 to 200 letters") as error:
         place(message(key))
+    assert len(key) < 4 or key not in str(error.value)  # It may be who the patient is.
+
+
+def test_an_id_that_leads_elsewhere_is_refused() -> None:
+    leads = structs.replace(message().headers, upload_id="../../p2/u1")
+    with pytest.raises(BadInput, match="id must be 1 to 200 letters"):
+        place(structs.replace(message(), headers=leads))
+    said = prediction("i1", "p1", "b", {}, upload_id="u1/..").encode()
+    with pytest.raises(BadInput, match="id must be 1 to 200 letters"):
+        place(message(topic=topics.PREDICTIONS, value=said))
+
+
+def test_the_pseudonyms_of_the_gateway_are_folders() -> None:
+    unit = Pseudonyms(bytes(32)).of("Doe^Jane / 7", "Hospital *")
+    assert place(message(unit)).split("/")[3] == unit
 
 
 @given(st.text(max_size=200))
