@@ -73,13 +73,19 @@ def stand_up() -> None:
 
 
 def make_dataset() -> str:
-    """Draw phantoms and commit them as a dataset; return `repo@commit`."""
+    """Draw phantoms, bring them in and cut a dataset of them; return `repo@commit`."""
     stage("Training data", "synthetic chest images with planted findings; nobody's X-rays")
     chexnet("data", "phantoms", WORK / "training", "--count", TRAINING, "--size", 256, "--seed", 0)
-    built = chexnet("data", "build", WORK / "training", "--json")
-    images = ", ".join(f"{count} {split}" for split, count in built["images"].items())
-    say(f"{built['dataset']}: {images}; no patient is in two of them.")
-    return str(built["dataset"])
+    brought = chexnet("data", "import", WORK / "training", "--name", "phantoms", "--json")
+    rate = brought["images"] / brought["seconds"]
+    say(
+        f"{brought['images']} images in repo nih, {brought['sent']} of them new, {rate:.0f} a second."
+    )
+    cut = chexnet("dataset", "cut", "--json")
+    images = ", ".join(f"{count} {split}" for split, count in cut["images"].items())
+    say(f"{cut['dataset']}: {images}; no patient is in two of them.")
+    run([str(BIN / "chexnet"), "pipeline", "list"])
+    return str(cut["dataset"])
 
 
 def train_champion(dataset: str) -> int:

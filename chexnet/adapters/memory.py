@@ -158,6 +158,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._commits: dict[str, dict[str, dict[str, bytes]]] = defaultdict(dict)
+        self._written = threading.Condition()
 
     def ensure(self, repo: str) -> None:
         """Create `repo` where it is missing."""
@@ -180,7 +181,9 @@ class MemoryStore:
             tree.pop(path, None)
         bus = {f"/_bus/{t}/{p}": str(n).encode() for (t, p), n in (offsets or {}).items()}
         commit = new_id().replace("-", "")
-        self._commits[repo][commit] = {**tree, **files, **bus}
+        with self._written:
+            self._commits[repo][commit] = {**tree, **files, **bus}
+            self._written.notify_all()
         return commit
 
     def head(self, repo: str) -> str | None:
@@ -221,3 +224,14 @@ class MemoryStore:
             _, _, topic, partition = path.split("/")
             found[topic, int(partition)] = int(data)
         return found
+
+    def newer(self, repo: str, than: str | None) -> str:
+        """Wait for a commit after `than`."""
+
+        def after() -> list[str]:
+            commits = list(self._commits[repo])
+            return commits[commits.index(than) + 1 if than else 0 :]
+
+        with self._written:
+            self._written.wait_for(after)
+            return after()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -111,33 +112,45 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def report(
-    out: Annotated[Path, typer.Argument(help="A file that ends in .html or .png.")],
-    rounds: Annotated[int, typer.Option(min=0, help="Of the patient bootstrap.")] = 1000,
+    out: Annotated[Path, typer.Argument(help="A file that ends in .html, .png or .json.")],
+    experiment: Annotated[
+        str, typer.Option(help="An earlier one, as it was reported; the running one without.")
+    ] = "",
+    as_json: Json = False,
 ) -> None:
-    """Write the running experiment's comparison as a page, or its figure.
+    """Have the pipeline ab-report compare the arms on what is archived, and fetch its report.
 
-    The page has the patient bootstrap beside the formula's interval, as a check.
+    The commit holds page, figure and numbers, with the predictions and reads that they rest on in
+    its provenance. The page has the patient bootstrap beside the formula's interval, as a check.
 
     Example: chexnet experiment report b-against-a.html
     """
-    from chexnet.experiments import report as reports
-    from chexnet.experiments.comparison import resampled
+    from chexnet.adapters.pachyderm import PachydermPipelines
+    from chexnet.cli.desk import desk
+    from chexnet.cli.progress import bar
+    from chexnet.experiments import decisions
+    from chexnet.pipelines import reports
 
-    review = _review()
-    if out.suffix == ".png":
-        first = next(iter(review.arms.values()))
-        out.write_bytes(reports.figure(first.comparison))
-    elif out.suffix == ".html":
-        checks = {
-            arm: resampled(f.sample, f.comparison, rounds)
-            for arm, f in review.arms.items()
-            if rounds and f.comparison.difference
-        }
-        out.write_text(reports.page(review, checks))
-    else:
-        rule = "OUT must end in .html or .png."
+    if (kind := out.suffix[1:]) not in reports.KINDS:
+        rule = f"OUT must end in {', '.join(reports.KINDS)}."
         raise typer.BadParameter(f"{rule} Received: {out.name!r}. Choose one of them.")
-    typer.echo(f"Wrote {out}.")
+    with desk() as at, bar("Comparing the arms", show=not as_json) as advance:
+        commit, control = None, at.control()
+        if not experiment:
+            experiment = decisions.running(control).name
+            pipelines = PachydermPipelines(at.settings.store, at.settings.pipeline)
+            commit = reports.report(
+                at.bus,
+                at.store,
+                pipelines,
+                control,
+                lambda job: advance(done=job.done, total=job.total or None, told=job.state),
+            )
+        out.write_bytes(reports.read(at.store, experiment, kind, commit))
+    if as_json:
+        typer.echo(json.dumps({"experiment": experiment, "commit": commit, "file": str(out)}))
+        return
+    typer.echo(f"Wrote {out}, from {reports.PIPELINE}@{commit or 'its newest commit'}.")
 
 
 @app.command()

@@ -53,6 +53,26 @@ def observe(bus: Bus, store: Store, *, since: datetime | None = None, until: dat
     )
 
 
+def wait_for_archive(bus: Bus, store: Store) -> None:
+    """Return when the archive holds all that stood on the bus when this was called."""
+    for repo, live in (
+        (PREDICTIONS, [topics.PREDICTIONS, topics.SHADOW]),
+        (FEEDBACK, [topics.FEEDBACK]),
+    ):
+        store.ensure(repo)
+        while _waits(bus, store, live, repo):
+            store.newer(repo, store.head(repo))
+
+
+def _waits(bus: Bus, store: Store, live: Sequence[Topic], repo: str) -> bool:
+    """Say whether a message stands on the bus that its archive has not."""
+    reader = bus.read(live, start=store.offsets(repo))
+    try:
+        return next(reader.to_end(), None) is not None
+    finally:
+        reader.close()
+
+
 def _days(first: datetime, last: datetime) -> list[str]:
     count = (last.date() - first.date()).days + 1
     return [f"{DATA}/{first.date() + timedelta(days=n):%Y%m%d}" for n in range(count)]

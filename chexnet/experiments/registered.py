@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chexnet import release as releases
-from chexnet.messages import Control, Record, Release
+from chexnet.experiments import decisions
+from chexnet.messages import Control, Experiment, Record, Release
 from chexnet.steps.ports import Store
 
 REPO = "experiments"
@@ -23,6 +24,11 @@ class Registered(Record, frozen=True, kw_only=True):
     control: Control
     releases: dict[str, Release]
     training_units: dict[str, tuple[str, ...]]
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is compared; raise Refused if control has none."""
+        return decisions.running(self.control)
 
     def trained(self, *versions: int) -> set[str]:
         """Return the units and images that one of `versions` was trained on."""

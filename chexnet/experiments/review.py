@@ -64,7 +64,7 @@ def review(bus: Bus, store: Store, control: Control, *, until: datetime) -> Revi
 
 def examine(registered: Registered, observed: Observed) -> Review:
     """Return what an experiment shows on this record."""
-    control, experiment = registered.control, decisions.running(registered.control)
+    control, experiment = registered.control, registered.experiment
     arms = {}
     for arm, version in control.arms.items():
         versions = {CHAMPION: control.champion or 0, arm: version}

@@ -119,6 +119,9 @@ class Store(Protocol):
     def offsets(self, repo: str) -> dict[Place, int]:
         """Return the offsets in the head."""
 
+    def newer(self, repo: str, than: str | None) -> str:
+        """Wait for a finished commit after `than`, and return it; None is before the first."""
+
 
 class Serving(Protocol):
     """One served model on all its replicas."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import IO, cast
 
@@ -11,7 +12,7 @@ import grpc
 from pachyderm_sdk.api import pfs
 from pachyderm_sdk.api.pfs.file import PFSFile
 
-from chexnet.adapters.pachyderm.connection import Connection, code
+from chexnet.adapters.pachyderm.connection import BRANCH, Connection, code
 from chexnet.errors import NotFound, Refused
 from chexnet.settings import StoreSettings
 from chexnet.steps.ports import Offsets, Place
@@ -117,6 +118,21 @@ class PachydermStore:
             _, _, topic, partition = path.split("/")
             found[topic, int(partition)] = int(data)
         return found
+
+    def newer(self, repo: str, than: str | None) -> str:
+        """Wait for a finished commit after `than`."""
+        after = {} if than is None else {"from_": self._at.commit(repo, than)}
+        with self._at.errors(f"repo {repo}"):
+            found = self._pfs.subscribe_commit(
+                repo=self._at.repo(repo),
+                branch=BRANCH,
+                state=pfs.CommitState.FINISHED,
+                origin_kind=pfs.OriginKind.ORIGIN_KIND_UNKNOWN,
+                all=True,
+                **after,
+            )
+            with closing(found):
+                return next(str(info.commit.id) for info in found if not info.error)
 
     def _file(self, repo: str, commit: str, path: str) -> pfs.File:
         return pfs.File(commit=self._at.commit(repo, commit), path=path)
