@@ -1,8 +1,8 @@
 """The bytes of files: chunks named by their SHA-256, one behind the other in pack files.
 
-Packs only grow. A chunk's place is in the database, in the same transaction as the entry that uses
-it, and its pack is synced before: no row ever names bytes that are not on the disk. What a stream
-leaves behind when it breaks off is in no row, and costs its space only.
+A chunk's place is in the database, in the same transaction as the entry that uses it, and its pack
+is synced before: no row ever names bytes that are not on the disk. What no entry uses any more, or
+what a stream that broke off has left behind, becomes a hole in its pack: see `collect`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from services.version_store import holes
 from services.version_store.database import Database, Sql
 
 CHUNK = 2**20  # Part of the format: all chunks of a file but the last have this size.
@@ -50,6 +52,8 @@ class Blobs:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._database = folder, database
         self._lock = threading.Lock()
+        self._staging = threading.Condition()
+        self._stages = 0  # That may lean on any chunk that they found.
         self._fresh: dict[bytes, Place] = {}  # Written, but in no committed row yet.
         self._files: dict[int, int] = {}  # Pack → file descriptor.
         self._pack = max((int(p.stem) for p in folder.glob("*.pack")), default=1)
@@ -66,9 +70,53 @@ class Blobs:
                 os.close(folder)
         return self._files[pack]
 
-    def stage(self) -> Stage:
-        """Begin to add chunks."""
-        return Stage(self)
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """Add chunks; while anybody does, none is collected."""
+        with self._staging:
+            self._stages += 1
+        stage = Stage(self)
+        try:
+            yield stage
+        finally:
+            self._forget(stage)
+            with self._staging:
+                self._stages -= 1
+                self._staging.notify_all()
+
+    def collect(self) -> int:
+        """Forget the chunks that no entry uses, and free their bytes; return how many.
+
+        Rows go first: were it killed in between, the next collection finds the bytes in no row.
+        """
+        with self._staging:  # From the moment on when nobody stages, new stages wait.
+            self._staging.wait_for(lambda: self._stages == 0)
+            with self._database.write() as sql:
+                used = {
+                    chunks[at : at + HASH]
+                    for (chunks,) in sql.execute("SELECT chunks FROM entries")
+                    for at in range(0, len(chunks), HASH)
+                }
+                rows = sql.execute("SELECT hash, size FROM chunks").fetchall()
+                unused = [(name, size) for name, size in rows if name not in used]
+                sql.executemany("DELETE FROM chunks WHERE hash = ?", [(n,) for n, _ in unused])
+                kept = sql.execute("SELECT pack, start, size FROM chunks ORDER BY pack, start")
+                places = [Place(*row) for row in kept]
+            self._free(places)
+        self._database.truncate_log()
+        return sum(size for _, size in unused)
+
+    def _free(self, places: Sequence[Place]) -> None:
+        """Make holes of all that lies between `places`, which are sorted."""
+        with self._lock:
+            for pack in range(1, self._pack + 1):
+                file, at = self._open(pack), 0
+                end = os.fstat(file).st_size
+                for place in (*(p for p in places if p.pack == pack), Place(pack, end, 0)):
+                    if place.start > at:
+                        holes.punch(file, at, place.start - at)
+                    at = place.start + place.size
+                os.fdatasync(file)
 
     def place(self, sql: Sql, name: bytes) -> Place | None:
         """Return where a chunk lies; None if it is nowhere."""
@@ -117,9 +165,9 @@ class Blobs:
                 file = self._open(pack)
             os.fdatasync(file)
 
-    def _forget(self, names: Iterable[bytes]) -> None:
+    def _forget(self, stage: Stage) -> None:
         with self._lock:
-            for name in names:
+            for name in stage.names:
                 self._fresh.pop(name, None)
 
     def close(self) -> None:
@@ -155,6 +203,7 @@ class Stage:
         rows = [(name, *place) for name, place in self._fresh.items()]
         sql.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?)", rows)
 
-    def done(self) -> None:
-        """Forget them, after the transaction or instead of it."""
-        self._blobs._forget(self._fresh)
+    @property
+    def names(self) -> Collection[bytes]:
+        """The chunks that it has written."""
+        return self._fresh

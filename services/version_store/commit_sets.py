@@ -129,3 +129,4 @@ def _delete(change: Change, row: Row) -> None:
         branches.move(change, branch["repo"], branch["name"], parent)
     sql.execute("DELETE FROM commits WHERE key = ?", (key,))
     trees.sweep(sql, row["repo"])
+    change.garbage = True

@@ -44,6 +44,7 @@ class Database:
         sql.execute("PRAGMA foreign_keys = ON")
         sql.execute("PRAGMA cache_size = -16384")
         sql.execute("PRAGMA temp_store = MEMORY")
+        sql.execute("PRAGMA secure_delete = ON")  # A deleted path may name a patient.
         return sql
 
     def _upgrade(self, version: int) -> None:
@@ -104,6 +105,11 @@ class Database:
             yield
             with self._changed:
                 self._changed.wait_for(lambda seen=seen: self._count != seen or not going_on())  # type: ignore[misc]
+
+    def truncate_log(self) -> None:
+        """Move the log into the database file, as far as no reader needs it, and empty it."""
+        with self._writing:
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Move the log into the database file, and let go of it."""

@@ -95,6 +95,7 @@ def delete_all(change: Change, rows: Sequence[Row], *, force: bool) -> None:
             _refuse_if_needed(change.sql, row, gone)
     for row in rows:
         _delete(change.sql, row["key"])
+    change.garbage = True
 
 
 def _refuse_if_needed(sql: Sql, row: Row, gone: set[int]) -> None:

@@ -58,7 +58,7 @@ class Method:
         parse: makes the request from its bytes, where the SDK's way is too slow.
     """
 
-    request: type[betterproto.Message]
+    request: Any  # A message of the SDK, or what `parse` makes.
     answer: Callable[[Any, Call], Any]
     requests: bool = False
     responses: bool = False
@@ -94,9 +94,9 @@ class Services(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _one(
         self, path: str, method: Method, request: object, context: grpc.ServicerContext
-    ) -> betterproto.Message:
+    ) -> betterproto.Message | bytes:
         try:
-            made: betterproto.Message = method.answer(request, self._call(context))
+            made: betterproto.Message | bytes = method.answer(request, self._call(context))
         except Exception as error:
             _fail(context, path, error)
         return made

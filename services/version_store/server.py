@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 
 from chexnet.errors import ConfigError
-from services.version_store import branches, cluster_api, jobs, pfs_api, pps_api
+from services.version_store import branches, cluster_api, erasing, jobs, pfs_api, pps_api
 from services.version_store.rpc import MESSAGE, Services
 from services.version_store.store import Change, Store
 
@@ -43,6 +43,7 @@ class Server:
             **pfs_api.methods(self.store),
             **pps_api.methods(self.store),
             **cluster_api.methods(self.store),
+            **erasing.methods(self.store),
         }
         self._server.add_generic_rpc_handlers((Services(methods, self.store.database),))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ class Change:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     now: int = field(default_factory=now)
     moved: list[int] = field(default_factory=list)
+    garbage: bool = False  # Whether files may have lost their last commit.
 
 
 class Store:
@@ -37,6 +39,10 @@ class Store:
         self.database = Database(folder / "store.sqlite")
         self.blobs = Blobs(folder / "packs", self.database)
         self._propagate = propagate
+        self._garbage = threading.Event()
+        self._closed = False
+        self._collector = threading.Thread(target=self._collect, name="collector", daemon=True)
+        self._collector.start()
 
     @contextmanager
     def change(self, *, id: str | None = None, keep: bool = True) -> Iterator[Change]:  # noqa: A002
@@ -45,9 +51,20 @@ class Store:
             made = Change(sql, id or uuid.uuid4().hex)
             yield made
             self._propagate(made)
+        if made.garbage and keep:
+            self._garbage.set()
+
+    def _collect(self) -> None:
+        """Free what changes leave behind, as they come."""
+        while self._garbage.wait() and not self._closed:
+            self._garbage.clear()
+            self.blobs.collect()
 
     def close(self) -> None:
         """Release the folder."""
+        self._closed = True
+        self._garbage.set()
+        self._collector.join()
         self.database.close()
         self.blobs.close()
 

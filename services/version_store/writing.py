@@ -72,8 +72,7 @@ def modify(store: Store, requests: Iterator[wire.ModifyRequest], whole: Callable
     commit = first.set_commit
     with store.database.read() as sql:
         _writable(sql, commit)
-    stage = store.blobs.stage()
-    try:
+    with store.blobs.stage() as stage:
         steps = list(_steps(store, stage, requests))
         stage.sync()
         if not whole():
@@ -88,8 +87,6 @@ def modify(store: Store, requests: Iterator[wire.ModifyRequest], whole: Callable
             stage.record(change.sql)
             if one_off:
                 commits.finish(change, row["key"])
-    finally:
-        stage.done()
 
 
 def _writable(sql: Sql, commit: pfs.Commit) -> Row | None:

@@ -1,0 +1,89 @@
+"""Erasing: the one thing that services/version_store can and Pachyderm's API has no call for.
+
+It takes files out of every commit that holds them, and their bytes off the disk. Commits keep their
+ids and their provenance, so that what is known of other patients and of models stays whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import cast
+
+import grpc
+import msgspec
+from msgspec import Struct
+
+from chexnet.adapters.pachyderm.connection import Connection, code
+from chexnet.errors import Refused
+
+ERASE, COLLECT = "/chexnet.Erasing/Erase", "/chexnet.Erasing/Collect"
+
+
+class Erase(Struct, frozen=True, kw_only=True):
+    """Which files: those of a repo whose paths match a glob, and have one of `hashes` if given."""
+
+    project: str
+    repo: str
+    kind: str
+    patterns: list[str]
+    hashes: list[bytes] = []
+
+
+class Eraser:
+    """Erases files of one project."""
+
+    def __init__(self, at: Connection) -> None:
+        self._at = at
+        channel = at.client._channel  # The SDK has no stub for these two.
+        self._erase = channel.unary_unary(ERASE, msgspec.json.encode, msgspec.json.decode)
+        self._collect = channel.unary_unary(COLLECT, msgspec.json.encode, msgspec.json.decode)
+
+    def erase(
+        self,
+        repo: str,
+        patterns: Iterable[str],
+        *,
+        kind: str = "user",
+        hashes: Collection[bytes] = (),
+    ) -> list[str]:
+        """Take files out of all commits of a repo; return their paths.
+
+        Args:
+            repo: of the project; one that is not there has none.
+            patterns: globs over paths.
+            kind: of the repo: user or meta.
+            hashes: only files with one of these contents; all without.
+
+        Raises:
+            Refused: the server is a Pachyderm, which can't.
+        """
+        request = Erase(
+            project=self._at.project.name,
+            repo=repo,
+            kind=kind,
+            patterns=list(patterns),
+            hashes=list(hashes),
+        )
+        try:
+            return cast(list[str], self._erase(request))
+        except grpc.RpcError as error:
+            if code(error) == grpc.StatusCode.NOT_FOUND:
+                return []
+            self._refuse(error)
+            raise
+
+    def collect(self) -> int:
+        """Give the bytes of all that no commit holds back to the disk; return how many."""
+        try:
+            return cast(int, self._collect({}))
+        except grpc.RpcError as error:
+            self._refuse(error)
+            raise
+
+    def _refuse(self, error: grpc.RpcError) -> None:
+        """Raise Refused if the server does not know these calls."""
+        if code(error) == grpc.StatusCode.UNIMPLEMENTED:
+            rule = "Files can be erased from all commits of the embedded version store only."
+            received = f"Received: a Pachyderm at {self._at.address}."
+            todo = "Import its repos anew without the patient: docs/forgetting.md says how."
+            raise Refused(f"{rule} {received} {todo}") from error
