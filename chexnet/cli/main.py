@@ -29,6 +29,7 @@ GROUPS: tuple[str, ...] = (
     "rollback",
     "audit",
     "lineage",
+    "forget",
     "open",
     "dlq",
 )

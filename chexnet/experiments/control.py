@@ -94,6 +94,12 @@ def _newest(messages: Iterable[Message], known: Control) -> Control:
     return known
 
 
+def note(bus: Bus, audit: Audit) -> None:
+    """Write an audit entry of what changed no control."""
+    with bus.exclusive(WRITER) as writer:
+        writer.write([_message(topics.AUDIT, audit, audit)])
+
+
 def _message(topic: Topic, record: Record, audit: Audit) -> Message:
     headers = Headers(schema=topic.schemas[-1], created_at=audit.at)
     return Message(topic=topic, key=audit.model, value=record.encode(), headers=headers)

@@ -22,7 +22,7 @@ from chexnet.steps.ports import Bus
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TRIES = 5
-Action = Literal["release", "start", "stop", "expose", "promote", "rollback"]
+Action = Literal["release", "start", "stop", "expose", "promote", "rollback", "forget"]
 
 
 class By(Struct, frozen=True, kw_only=True):
@@ -219,10 +219,13 @@ def _without_experiment(looked: Control, champion: int | None, previous: int | N
     )
 
 
-def _decide(
-    bus: Bus, looked: Control, to: Control, action: Action, by: By, evidence: Mapping[str, Any]
-) -> Control:
-    audit = Audit(
+def note(bus: Bus, looked: Control, action: Action, by: By, evidence: Mapping[str, Any]) -> None:
+    """Put on record what was done and changed no control."""
+    controls.note(bus, _entry(looked, action, by, evidence))
+
+
+def _entry(looked: Control, action: Action, by: By, evidence: Mapping[str, Any]) -> Audit:
+    return Audit(
         audit_id=new_id(),
         at=by.at,
         who=by.who,
@@ -235,4 +238,10 @@ def _decide(
         reason=by.reason,
         evidence=dict(evidence),
     )
+
+
+def _decide(
+    bus: Bus, looked: Control, to: Control, action: Action, by: By, evidence: Mapping[str, Any]
+) -> Control:
+    audit = _entry(looked, action, by, evidence)
     return controls.change(bus, looked.model, expected=looked.revision, to=to, audit=audit)
