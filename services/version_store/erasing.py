@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from pachyderm_sdk.api import pfs
 
-from chexnet.adapters.pachyderm.erasing import COLLECT, ERASE, Erase
+from chexnet.adapters.pachyderm.erasing import COLLECT, ERASE, FIND, Files, Version
 from services.version_store import commits, globs, names, references, trees
 from services.version_store.database import Sql
 from services.version_store.rpc import Call, Method
 from services.version_store.store import Change, Store
 
 
-def erase(change: Change, request: Erase) -> list[str]:
-    """Delete the rows of matching files from all layers of a repo, also of open commits."""
-    sql, project = change.sql, pfs.Project(name=request.project)
-    named = pfs.Repo(name=request.repo, type=request.kind, project=project)
-    repo = references.repo(sql, named)["key"]
-    matches = [globs.compiled(names.path(pattern)).fullmatch for pattern in request.patterns]
+def find(sql: Sql, request: Files) -> list[Version]:
+    """Return the contents that matching files have in any commit, each with the first such."""
     rows = sql.execute(
+        "SELECT e.path, e.hash, c.id FROM commits c JOIN entries e ON e.layer = c.diff"
+        " WHERE c.repo = ? AND e.hash IS NOT NULL ORDER BY c.key",
+        (_repo(sql, request),),
+    )
+    found: dict[tuple[str, bytes], Version] = {}
+    matches = _matches(request)
+    for path, content, commit in rows:
+        if matches(path):
+            found.setdefault((path, content), Version(path, content, commit))
+    return list(found.values())
+
+
+def erase(change: Change, request: Files) -> list[str]:
+    """Delete the rows of matching files from all layers of a repo, also of open commits."""
+    sql, repo, matches = change.sql, _repo(change.sql, request), _matches(request)
+    query = (
         "SELECT layer, path, hash FROM entries"
-        " WHERE layer IN (SELECT key FROM layers WHERE repo = ?)",
-        (repo,),
+        " WHERE layer IN (SELECT key FROM layers WHERE repo = ?)"
     )
     found = [
         (layer, path)
-        for layer, path, content in rows
-        if (not request.hashes or content in request.hashes)
-        and any(match(path) for match in matches)
+        for layer, path, content in sql.execute(query, (repo,))
+        if (not request.hashes or content in request.hashes) and matches(path)
     ]
     sql.executemany("DELETE FROM entries WHERE layer = ? AND path = ?", found)
     _weigh(sql, repo)
     change.garbage = True
     return sorted({path for _, path in found})
+
+
+def _repo(sql: Sql, request: Files) -> int:
+    project = pfs.Project(name=request.project)
+    named = pfs.Repo(name=request.repo, type=request.kind, project=project)
+    return int(references.repo(sql, named)["key"])
+
+
+def _matches(request: Files) -> Callable[[str], bool]:
+    globbed = [globs.compiled(names.path(pattern)).fullmatch for pattern in request.patterns]
+    return lambda path: any(match(path) for match in globbed)
 
 
 def _weigh(sql: Sql, repo: int) -> None:
@@ -48,7 +69,11 @@ def _weigh(sql: Sql, repo: int) -> None:
 def methods(store: Store) -> Mapping[str, Method]:
     """Return the methods by their paths."""
 
-    def run(request: Erase, _: Call) -> bytes:
+    def run_find(request: Files, _: Call) -> bytes:
+        with store.database.read() as sql:
+            return msgspec.json.encode(find(sql, request))
+
+    def run_erase(request: Files, _: Call) -> bytes:
         with store.change() as change:
             paths = erase(change, request)
         return msgspec.json.encode(paths)
@@ -56,7 +81,9 @@ def methods(store: Store) -> Mapping[str, Method]:
     def collect(_: object, __: Call) -> bytes:
         return msgspec.json.encode(store.blobs.collect())
 
+    parse = msgspec.json.Decoder(Files).decode
     return {
-        ERASE: Method(Erase, run, parse=lambda data: msgspec.json.decode(data, type=Erase)),
+        FIND: Method(Files, run_find, parse=parse),
+        ERASE: Method(Files, run_erase, parse=parse),
         COLLECT: Method(dict, collect, parse=msgspec.json.decode),
     }

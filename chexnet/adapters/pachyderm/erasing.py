@@ -6,8 +6,8 @@ ids and their provenance, so that what is known of other patients and of models 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import cast
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, cast
 
 import grpc
 import msgspec
@@ -16,10 +16,10 @@ from msgspec import Struct
 from chexnet.adapters.pachyderm.connection import Connection, code
 from chexnet.errors import Refused
 
-ERASE, COLLECT = "/chexnet.Erasing/Erase", "/chexnet.Erasing/Collect"
+FIND, ERASE, COLLECT = (f"/chexnet.Erasing/{name}" for name in ("Find", "Erase", "Collect"))
 
 
-class Erase(Struct, frozen=True, kw_only=True):
+class Files(Struct, frozen=True, kw_only=True):
     """Which files: those of a repo whose paths match a glob, and have one of `hashes` if given."""
 
     project: str
@@ -29,14 +29,30 @@ class Erase(Struct, frozen=True, kw_only=True):
     hashes: list[bytes] = []
 
 
+class Version(Struct, frozen=True):
+    """A content that a file has or had, and the first commit with it."""
+
+    path: str
+    hash: bytes
+    commit: str
+
+
+_VERSIONS = msgspec.json.Decoder(list[Version])
+
+
 class Eraser:
     """Erases files of one project."""
 
     def __init__(self, at: Connection) -> None:
         self._at = at
         channel = at.client._channel  # The SDK has no stub for these two.
+        self._find = channel.unary_unary(FIND, msgspec.json.encode, _VERSIONS.decode)
         self._erase = channel.unary_unary(ERASE, msgspec.json.encode, msgspec.json.decode)
         self._collect = channel.unary_unary(COLLECT, msgspec.json.encode, msgspec.json.decode)
+
+    def find(self, repo: str, patterns: Iterable[str]) -> list[Version]:
+        """Return all contents of matching files in all commits; raise Refused as `erase` does."""
+        return cast(list[Version], self._ask(self._find, self._files(repo, patterns)))
 
     def erase(
         self,
@@ -57,15 +73,27 @@ class Eraser:
         Raises:
             Refused: the server is a Pachyderm, which can't.
         """
-        request = Erase(
+        request = self._files(repo, patterns, kind, hashes)
+        return cast(list[str], self._ask(self._erase, request))
+
+    def _files(
+        self,
+        repo: str,
+        patterns: Iterable[str],
+        kind: str = "user",
+        hashes: Collection[bytes] = (),
+    ) -> Files:
+        return Files(
             project=self._at.project.name,
             repo=repo,
             kind=kind,
             patterns=list(patterns),
             hashes=list(hashes),
         )
+
+    def _ask(self, call: Callable[[Files], Any], request: Files) -> Any:
         try:
-            return cast(list[str], self._erase(request))
+            return call(request)
         except grpc.RpcError as error:
             if code(error) == grpc.StatusCode.NOT_FOUND:
                 return []
