@@ -11,6 +11,7 @@ import pytest
 from chexnet import topics
 from chexnet.adapters.pachyderm import Job, PachydermPipelines, PachydermStore
 from chexnet.data.bulk import Imported, import_folder
+from chexnet.data.importcache import Cache
 from chexnet.data.labels import LABELS_FILE, read_labels
 from chexnet.inputs.base import Limits, load
 from chexnet.messages import Feedback, Headers, Message, new_id, now
@@ -76,7 +77,16 @@ class Site:
     def import_(self, folder: Path, name: str) -> Imported:
         """Import a folder of labelled files, as `chexnet data import` does."""
         rows = read_labels(folder / LABELS_FILE, self.source.labels)
-        return import_folder(self.store, self.source, rows, name=name, limits=Limits(), processes=1)
+        with Cache(folder.parent / f"{name}.jsonl") as cache:
+            return import_folder(
+                self.store,
+                self.source,
+                rows,
+                name=name,
+                limits=Limits(),
+                cache=cache,
+                processes=1,
+            )
 
     def settled(self, pipeline: str = "images") -> Job:
         """Return the pipeline's newest job when it is over."""
@@ -88,7 +98,7 @@ class Site:
 
     def cut(self) -> Cut:
         """Cut a dataset, as `chexnet dataset cut` does."""
-        return cut(self.store, self.pipelines, self.source, lambda _: None)
+        return cut(self.store, self.pipelines, self.source, lambda *_: None)
 
 
 @contextmanager

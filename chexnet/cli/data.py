@@ -41,14 +41,19 @@ def phantoms(
 @app.command("import")
 def import_(
     folder: Annotated[Path, typer.Argument(help="Images and their labels.csv.")],
-    name: Annotated[str, typer.Option(help="Of the import; the same name again replaces it.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Of the import; that of the folder if none is given.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Bring labelled images in, in bulk: cleaned into repo nih, their labels into repo labels.
 
-    labels.csv has the columns file, patient (a pseudonym, never a real id; or empty) and one for
-    each finding: 1 present, 0 absent, empty unknown. Interrupted, it goes on where it was when
-    called again; a file that can't be read is named, and the others go in.
+    labels.csv has the columns file, patient and one for each finding: 1 present, 0 absent, empty
+    unknown. The patient is kept as it stands there, and anyone who reads the repos sees it: it must
+    be a pseudonym, never a real id, or empty: each image is then taken for a patient of its own.
+
+    The same name again sends only what is new and removes what has left, so that an import which
+    was interrupted goes on where it was. A file that can't be read is named, and the others go in.
 
     Example: chexnet data import /tmp/phantoms
     """
@@ -56,8 +61,10 @@ def import_(
 
     from chexnet.adapters.pachyderm import PachydermStore
     from chexnet.data.bulk import import_folder
+    from chexnet.data.importcache import Cache
     from chexnet.data.labels import LABELS_FILE, read_labels
     from chexnet.inputs.base import load
+    from chexnet.runtime.archiver import sole_writer
     from chexnet.settings import Settings
 
     settings = Settings()
@@ -65,9 +72,19 @@ def import_(
     rows = read_labels(folder / LABELS_FILE, source.labels)
     store = PachydermStore(settings.store, settings.pipeline)
     began, called = time.monotonic(), name or folder.resolve().name.lower()
-    with bar("Importing images", len(rows), show=not as_json) as advance:
+    with (
+        sole_writer(settings.state / "run" / f"{settings.pipeline}-labels.lock"),
+        Cache(settings.state / "imports" / f"{settings.pipeline}-{called}.jsonl") as cache,
+        bar("Importing images", len(rows), show=not as_json) as advance,
+    ):
         done = import_folder(
-            store, source, rows, name=called, limits=settings.limits.of_input, report=advance
+            store,
+            source,
+            rows,
+            name=called,
+            limits=settings.limits.of_input,
+            cache=cache,
+            report=advance,
         )
     seconds = time.monotonic() - began
     if as_json:
@@ -77,6 +94,7 @@ def import_(
         return
     for one in done.failed:
         typer.secho(f"Left out {one.file}: {one.reason}", err=True, fg="yellow")
-    rate = f"{len(rows) / seconds:.0f} a second"
-    typer.echo(f"{called} holds {done.images} images; {done.sent} were new ({rate}).")
+    gone = f", {done.removed} were removed" if done.removed else ""
+    rate = f"{len(rows) / seconds:.0f} files a second"
+    typer.echo(f"{called} holds {done.images} images; {done.sent} are new{gone} ({rate}).")
     typer.echo("Make a dataset of all that is in with: chexnet dataset cut")

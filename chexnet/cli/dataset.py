@@ -10,10 +10,14 @@ import typer
 from chexnet.cli.progress import Advance, bar
 
 if TYPE_CHECKING:
-    from chexnet.adapters.pachyderm import Job
     from chexnet.pipelines.cut import Cut
 
 app = typer.Typer(no_args_is_help=True, help="Cut datasets from all that is in, and look at them.")
+LEFT = {  # Of the report.
+    "unlabelled": "have no label",
+    "twice": "are in it already",
+    "wrong_shape": "are of another shape",
+}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -23,9 +27,13 @@ def cut(as_json: Json = False) -> None:
 
     Uploads alone open no dataset: they move images@master, and this moves images@curated and
     labels@curated together. What readers recorded, blinded or as a reference, becomes labels; the
-    newest word on each finding counts. A patient's images are in one split for ever: 70 % of
-    patients train, 10 % validate, 20 % test. An experiment leaves out the patients that one of its
-    models was trained on, and says how many.
+    newest word on each finding counts, and it counts before an import's. A finding on which two
+    imports disagree is unknown. A patient's images are in one split for ever: 70 % of patients
+    train, 10 % validate, 20 % test.
+
+    The patients of a running experiment are not held back: its models were trained on older
+    datasets. A later experiment leaves out the patients that one of its models was trained on, and
+    says how many. Interrupted, the job goes on, and the next cut shows it.
 
     Example: chexnet dataset cut
     """
@@ -34,12 +42,16 @@ def cut(as_json: Json = False) -> None:
     from chexnet.adapters.pachyderm import PachydermPipelines, PachydermStore
     from chexnet.inputs.base import load
     from chexnet.pipelines.cut import cut as make
+    from chexnet.runtime.archiver import sole_writer
     from chexnet.settings import Settings
 
     settings = Settings()
     store = PachydermStore(settings.store, settings.pipeline)
     pipelines = PachydermPipelines(settings.store, settings.pipeline)
-    with bar("Cutting a dataset", show=not as_json) as advance:
+    with (
+        sole_writer(settings.state / "run" / f"{settings.pipeline}-labels.lock"),
+        bar("Cutting a dataset", show=not as_json) as advance,
+    ):
         made = make(store, pipelines, load(settings.input), partial(_show, advance))
     if as_json:
         typer.echo(json.dumps(_plain(made)))
@@ -48,6 +60,38 @@ def cut(as_json: Json = False) -> None:
         typer.echo(f"Nothing is new since {made.name}.")
     _tell(made)
     typer.echo(f"Train on it with: chexnet train --line a --dataset {made.name}")
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, help="How many jobs to look at.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show the datasets that were cut, the newest first.
+
+    Example: chexnet dataset list
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from chexnet.adapters.pachyderm import PachydermPipelines, PachydermStore
+    from chexnet.data.splits import SPLITS
+    from chexnet.pipelines.cut import every
+    from chexnet.settings import Settings
+
+    settings = Settings()
+    store = PachydermStore(settings.store, settings.pipeline)
+    found = every(store, PachydermPipelines(settings.store, settings.pipeline), limit)
+    if as_json:
+        typer.echo(json.dumps([_plain(made) for made in found]))
+        return
+    table = Table("dataset", "images", *SPLITS, "units", "left out")
+    for made in found:
+        counts = (str(made.index.images.get(split, 0)) for split in SPLITS)
+        units = str(sum(made.index.units.values()))
+        left = sum(getattr(made.report, kind) for kind in LEFT)
+        table.add_row(made.name, str(made.report.images), *counts, units, str(left))
+    Console().print(table)
 
 
 @app.command()
@@ -74,23 +118,24 @@ def show(
     _tell(made)
 
 
-def _show(advance: Advance, job: Job) -> None:
-    advance(done=job.done, total=job.total or None, told=f"{job.pipeline}: {job.state}")
+def _show(advance: Advance, done: int, total: int | None, told: str) -> None:
+    advance(done=done, total=total, told=told)
 
 
 def _tell(made: Cut) -> None:
     counts = ", ".join(f"{split} {n}" for split, n in sorted(made.index.images.items()))
     typer.echo(f"{made.name}: {made.report.images} images ({counts}).")
-    left = {
-        "have no label": made.report.unlabelled,
-        "are in it already": made.report.twice,
-        "are of another shape": made.report.wrong_shape,
-    }
-    for why, count in left.items():
-        if count:
+    if made.report.read:
+        typer.echo(f"Readers recorded findings of {made.report.read} of them.")
+    for kind, why in LEFT.items():
+        if count := getattr(made.report, kind):
             typer.echo(f"Left out: {count} images that {why}.")
     if made.report.absent:
         typer.echo(f"{made.report.absent} labelled images are not there.")
+    if made.report.disputed:
+        typer.echo(
+            f"Imports disagree on {made.report.disputed} images: those findings are unknown."
+        )
 
 
 def _plain(made: Cut) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Bulk import: a folder of labelled images into the repos, without the bus.
+"""Bulk import: a folder of labelled images into the repos `nih` and `labels`, without the bus.
 
-`/imports/<name>.json` says which files are in already, so that an interrupted import goes on where
-it was, and a repeated one sends only what is new.
+A file's place says which image it is, so that the repo itself tells what is in already; the cache
+only spares reading those files again. It stays on this machine: file names can be patients' names.
 """
 
 from __future__ import annotations
@@ -10,29 +10,19 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import msgspec
 from msgspec import Struct
 
-from chexnet.data.labels import Labelled, Row, table_of
+from chexnet.data.importcache import Cache, Seen, stamp
+from chexnet.data.labels import READERS, Labelled, Row, table_of
 from chexnet.data.parallel import spread
-from chexnet.data.places import BULK, LABELS, Place
+from chexnet.data.places import BULK, DATA, LABELS, Place
 from chexnet.errors import BadInput, ConfigError
 from chexnet.inputs.base import Input, Limits, load
-from chexnet.messages import sha256
 from chexnet.steps import archive
 from chexnet.steps.ports import Store
 
 BATCH, BATCH_BYTES = 500, 64 * 2**20  # One commit's files at most.
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-
-
-class Entry(Struct, frozen=True):
-    """A file that is in."""
-
-    path: str  # In repo nih.
-    sha256: str  # Of the file as it was given.
-    image_id: str
-    unit: str
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # A letter first: no day of the uploads is one.
 
 
 class Failed(Struct, frozen=True):
@@ -51,9 +41,9 @@ class Imported(Struct, frozen=True, kw_only=True):
     failed: tuple[Failed, ...]
 
 
-class _Sent(Struct, frozen=True):
-    file: str
-    entry: Entry
+class _Cleaned(Struct, frozen=True):
+    seen: Seen
+    path: str  # In repo nih.
     data: bytes
 
 
@@ -64,6 +54,7 @@ def import_folder(
     *,
     name: str,
     limits: Limits,
+    cache: Cache,
     processes: int | None = None,
     report: Callable[[], None] = lambda: None,
 ) -> Imported:
@@ -74,8 +65,9 @@ def import_folder(
         source: the installed input; it is loaded by name in each process.
         rows: files, patients' pseudonyms and findings. Where there is no pseudonym, the image is a
             unit by itself.
-        name: of the import; an earlier one of that name is replaced.
+        name: of the import; what an earlier one of that name brought and this one has not, goes.
         limits: of one file.
+        cache: what is known of files that were read before.
         processes: how many clean files; by default one for each CPU.
         report: called after each file.
 
@@ -85,91 +77,105 @@ def import_folder(
     Raises:
         ConfigError: the name can't be one, or no file is readable.
     """
-    if not NAME.fullmatch(name):
-        rule = "An import's name must be lower case letters, digits, - and _."
-        raise ConfigError(f"{rule} Received: {name!r}. Correct it.")
+    if not NAME.fullmatch(name) or name == READERS:
+        rule = f"An import's name must be lower case letters, digits, - and _, and not {READERS}."
+        raise ConfigError(f"{rule} Received: {name!r}. Give another one by --name.")
     for repo in (BULK, LABELS):
         store.ensure(repo)
-    manifest = _manifest(store, name)
-    known, failed, sent = dict(manifest), list[Failed](), 0
-    work = partial(_clean, source.name, limits, name)
-    batch: list[_Sent] = []
-    for done in spread(work, [(row, manifest.get(row.file)) for row in rows], processes):
+    run = _Run(store, name, cache)
+    fresh = []
+    for row in rows:
+        if run.is_in(row):
+            report()
+        else:
+            fresh.append(row)
+    clean = partial(_clean, source.name, limits, name)
+    for row, done in zip(fresh, spread(clean, fresh, processes, crashed=_crashed), strict=True):
+        run.take(row, done)
         report()
-        if isinstance(done, Failed):
-            failed.append(done)
-        elif isinstance(done, _Sent):
-            batch.append(done)
-            if len(batch) >= BATCH or sum(len(one.data) for one in batch) >= BATCH_BYTES:
-                sent += _commit(store, name, batch, known)
-                batch = []
-    if batch:
-        sent += _commit(store, name, batch, known)
-    wanted = {row.file: row for row in rows}
-    failures = {one.file for one in failed}
-    here = {file: e for file, e in known.items() if file in wanted and file not in failures}
-    if not here:
-        first = f" The first: {failed[0].reason}" if failed else ""
+    run.commit()
+    if not run.places:
+        first = f" The first: {run.failed[0].reason}" if run.failed else ""
         rule = "An import must have at least one readable image."
         raise ConfigError(f"{rule} Received: {len(rows)} files, none readable.{first}")
-    removed = _remove(store, name, known, here)
-    labelled = (
-        (e.image_id, Row(e.unit, wanted[file].findings)) for file, e in sorted(here.items())
-    )
+    stale = sorted(run.there - {path for path, _ in run.places.values()})
+    if stale:
+        store.write(BULK, {}, remove=stale)
+    labelled = ((image, row) for image, (_, row) in sorted(run.places.items()))
     write_if_new(store, LABELS, f"/{name}.csv", table_of(labelled, source.labels))
     return Imported(
-        images=len({e.path for e in here.values()}),
-        sent=sent,
-        removed=removed,
-        failed=tuple(failed),
+        images=len(run.places), sent=run.sent, removed=len(stale), failed=tuple(run.failed)
     )
 
 
-def _path(name: str) -> str:
-    return f"/imports/{name}.json"
+class _Run:
+    """An import on its way: what is in, and what waits for the next commit."""
+
+    def __init__(self, store: Store, name: str, cache: Cache) -> None:
+        self._store, self._name, self._cache = store, name, cache
+        self.there = set(store.list(BULK, f"{DATA}/{name}"))
+        self.places: dict[str, tuple[str, Row]] = {}  # Image id → path, unit and findings.
+        self.failed: list[Failed] = []
+        self.sent = 0
+        self._files: dict[str, str] = {}  # Image id → the file that it was first found in.
+        self._batch: dict[str, bytes] = {}
+        self._bytes = 0
+
+    def is_in(self, row: Labelled) -> bool:
+        """Return whether a file is known and unchanged, and its image in the repo."""
+        seen = self._cache.find(row.path)
+        if seen is None or (path := _place(self._name, row, seen)) not in self.there:
+            return False
+        self._keep(row, seen, path)
+        return True
+
+    def take(self, row: Labelled, done: _Cleaned | Failed) -> None:
+        """Take a file that was read, or what was wrong with it."""
+        if isinstance(done, Failed):
+            self.failed.append(done)
+            return
+        self._cache.add(row.path, done.seen)
+        if self._keep(row, done.seen, done.path) and done.path not in self.there:
+            self._batch[done.path] = done.data
+            self._bytes += len(done.data)
+            if len(self._batch) >= BATCH or self._bytes >= BATCH_BYTES:
+                self.commit()
+
+    def _keep(self, row: Labelled, seen: Seen, path: str) -> bool:
+        if (first := self._files.get(seen.image_id)) is not None:
+            self.failed.append(Failed(row.file, f"It is the same image as {first}, which is in."))
+            return False
+        self._files[seen.image_id] = row.file
+        self.places[seen.image_id] = path, Row(row.patient or seen.image_id, row.findings)
+        return True
+
+    def commit(self) -> None:
+        """Send what waits."""
+        if self._batch:
+            self._store.write(BULK, self._batch)
+            self.sent += len(self._batch)
+            self._batch, self._bytes = {}, 0
 
 
-def _manifest(store: Store, name: str) -> dict[str, Entry]:
-    if not store.list(BULK, _path(name)):
-        return {}
-    return msgspec.json.decode(store.read(BULK, _path(name)), type=dict[str, Entry])
+def _place(name: str, row: Labelled, seen: Seen) -> str:
+    return Place(name, row.patient or seen.image_id, seen.image_id).path(f".{seen.suffix}")
 
 
-def _clean(
-    source: str, limits: Limits, name: str, given: tuple[Labelled, Entry | None]
-) -> _Sent | Failed | None:
-    """Return the file to send; None if it is in already."""
-    row, entry = given
+def _clean(source: str, limits: Limits, name: str, row: Labelled) -> _Cleaned | Failed:
     try:
-        data = row.path.read_bytes()
-        digest = sha256(data)
-        if entry and (entry.sha256, entry.unit) == (digest, row.patient or entry.image_id):
-            return None
-        cleaned = load(source).clean(data, limits)
-        unit = row.patient or cleaned.image_id
-        if not archive.NAME.fullmatch(unit):
+        if row.patient and not archive.NAME.fullmatch(row.patient):
             rule = "A patient must be a pseudonym: letters, digits, - _ = and points."
-            raise BadInput("patient", f"{rule} Received: {unit[:80]!r}. Correct labels.csv.")
+            raise BadInput("patient", f"{rule} Received: {row.patient[:80]!r}. Correct labels.csv.")
+        before = stamp(row.path)
+        cleaned = load(source).clean(row.path.read_bytes(), limits)
     except (BadInput, OSError) as error:
         return Failed(row.file, str(error))
-    path = Place(name, unit, cleaned.image_id).path(f".{archive.suffix(cleaned.data)}")
-    return _Sent(row.file, Entry(path, digest, cleaned.image_id, unit), cleaned.data)
+    seen = Seen(before, cleaned.image_id, archive.suffix(cleaned.data))
+    return _Cleaned(seen, _place(name, row, seen), cleaned.data)
 
 
-def _commit(store: Store, name: str, batch: Sequence[_Sent], known: dict[str, Entry]) -> int:
-    known.update({one.file: one.entry for one in batch})
-    files = {one.entry.path: one.data for one in batch}
-    store.write(BULK, {**files, _path(name): msgspec.json.encode(known)})
-    return len(files)
-
-
-def _remove(store: Store, name: str, known: dict[str, Entry], here: dict[str, Entry]) -> int:
-    kept = {entry.path for entry in here.values()}
-    there = set(store.list(BULK, f"/data/{name}"))
-    stale = sorted(there - kept)
-    if stale or known.keys() != here.keys():
-        store.write(BULK, {_path(name): msgspec.json.encode(here)}, remove=stale)
-    return len(stale)
+def _crashed(row: Labelled) -> _Cleaned | Failed:
+    return Failed(row.file, "What reads it crashed. Export it again.")
 
 
 def write_if_new(store: Store, repo: str, path: str, data: bytes) -> None:

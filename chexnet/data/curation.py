@@ -31,10 +31,10 @@ def write_readers(store: Store, source: Input) -> None:
         )
         for image, truth in truths(reads).items()
     }
-    if rows:
+    path = f"/{READERS}.csv"
+    if rows or store.list(LABELS, path):  # Reads can go: a patient was forgotten.
         store.ensure(LABELS)
-        table = table_of(sorted(rows.items()), source.labels)
-        write_if_new(store, LABELS, f"/{READERS}.csv", table)
+        write_if_new(store, LABELS, path, table_of(sorted(rows.items()), source.labels))
 
 
 def _reads(store: Store) -> Iterator[Feedback]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +19,8 @@ from chexnet.messages import decode_json
 from chexnet.steps.ports import Store
 
 DATASET, CURATED = "dataset", "curated"
-Show = Callable[[Job], None]
+PROGRESS = re.compile(r"(\d+) of (\d+) images")  # A line of the transform's log.
+Show = Callable[[int, int | None, str], None]
 
 
 class Cut(Struct, frozen=True, kw_only=True):
@@ -40,34 +42,71 @@ def cut(store: Store, pipelines: PachydermPipelines, source: Input, show: Show) 
 
     Images that are still on their way through the pipeline `images` are waited for. What readers
     recorded is written into `labels` first. Then images@curated and labels@curated move as one,
-    which opens one job; if both stand where they would go, the dataset is there already.
+    which opens one job. Where nothing is new, the dataset is there already; a cut that was left
+    while its job ran goes on with it, and one that failed is tried again.
 
     Args:
         store: of the pipeline.
         pipelines: of the same project.
         source: the pipeline's input.
-        show: told how far a job is that is waited for.
+        show: told how far the work is: what is done, of how many, and in which state.
 
     Raises:
         NotFound: there are no images or no labels.
-        Refused: the job failed.
+        Refused: a job failed.
     """
-    if running := [job for job in pipelines.jobs(IMAGES, 1) if not job.over]:
-        for state in pipelines.follow(IMAGES, running[0].id):
-            show(state)
+    _settle(pipelines, show)
     write_readers(store, source)
     heads = {(repo, CURATED): _head(store, repo) for repo in (IMAGES, LABELS)}
-    stands = {place: pipelines.branch(*place) for place in heads}
-    newest = store.head(DATASET)
-    if stands == heads and newest and store.list(DATASET, INDEX, newest):
-        return describe(store, newest, new=False)
-    opened = pipelines.move(heads)
-    for state in pipelines.follow(DATASET, opened):
-        show(state)
-    if state.state != "success":
-        rule = f"A cut must end well. Received: job {opened}, {state.state}: {state.reason}."
-        raise Refused(f"{rule} See: chexnet pipeline logs {DATASET} --job {opened}")
+    last = next(iter(pipelines.jobs(DATASET, 1)), None)
+    if last is None or not _stands(pipelines, heads):
+        opened = pipelines.move(heads)
+    elif last.state == "success":
+        return describe(store, last.id)
+    else:
+        opened = pipelines.run(DATASET).id if last.over else last.id
+    said = ""
+    for line in pipelines.logs(DATASET, opened, follow=True):
+        if found := PROGRESS.fullmatch(line.text):
+            show(int(found[1]), int(found[2]), DATASET)
+        elif not line.text.startswith("["):  # The worker's own words, which the job's reason has.
+            said = line.text
+    _check(pipelines.wait(DATASET, opened), said)
     return describe(store, opened, new=True)
+
+
+def _settle(pipelines: PachydermPipelines, show: Show) -> None:
+    """Wait for the images that are on their way."""
+    for job in pipelines.jobs(IMAGES, 1):
+        state = job
+        for state in pipelines.follow(IMAGES, job.id):
+            show(state.done, state.total or None, f"{IMAGES}: {state.state}")
+        _check(state)
+
+
+def _check(job: Job, said: str = "") -> None:
+    """Raise Refused unless a job went well: what it lacks would be missing unseen."""
+    if job.state != "success":
+        rule = "A dataset is cut by jobs that go well."
+        received = f"Received: {job.state}, of {job.pipeline}: {said or job.reason or 'no reason'}."
+        todo = f"See: chexnet pipeline logs {job.pipeline} --job {job.id}"
+        raise Refused(f"{rule} {received} {todo}")
+
+
+def _stands(pipelines: PachydermPipelines, heads: Mapping[tuple[str, str], str]) -> bool:
+    """Return whether the branches hold already what they would be moved to."""
+    for (repo, branch), head in heads.items():
+        stands = pipelines.branch(repo, branch)
+        if not stands or (stands != head and not pipelines.same(repo, stands, head)):
+            return False
+    return True
+
+
+def every(store: Store, pipelines: PachydermPipelines, limit: int) -> Iterator[Cut]:
+    """Yield the datasets that there are, the newest first."""
+    for job in pipelines.jobs(DATASET, limit):
+        if job.state == "success" and store.list(DATASET, INDEX, job.id):
+            yield describe(store, job.id)
 
 
 def _head(store: Store, repo: str) -> str:

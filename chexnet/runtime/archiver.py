@@ -104,7 +104,7 @@ class Archiver:
 
 @contextmanager
 def sole_writer(lock: Path) -> Iterator[None]:
-    """Hold the lock file of a repo; a second archiver of it refuses to run.
+    """Hold the lock file of a repo; a second writer of it refuses to run.
 
     The kernel frees it when the process ends, however it ends.
 
@@ -116,6 +116,6 @@ def sole_writer(lock: Path) -> Iterator[None]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            rule = f"A repo must have one archiver. Received: a second one for {lock.stem}."
-            raise Refused(f"{rule} Stop the other one first.") from error
+            rule = f"A repo must have one writer. Received: a second one for {lock.stem}."
+            raise Refused(f"{rule} Wait for the other one's end, or stop it first.") from error
         yield

@@ -83,7 +83,7 @@ class Forgetting:
             self._eraser.erase(repo, [self._pattern])
         outputs = self._eraser.erase(IMAGES, [f"/pfs/*/out{self._pattern}"], kind=META)
         for datum in {path.split("/")[2] for path in outputs}:
-            self._eraser.erase(IMAGES, [f"/meta/{datum}/*", f"/logs/{datum}"], kind=META)
+            self._eraser.erase(IMAGES, [f"/meta/{datum}/*", f"/logs/{datum}/*"], kind=META)
         self._rewrite_heads()
         if any(one.repo == DATASET for one in shared):
             cut()

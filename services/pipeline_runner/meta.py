@@ -91,8 +91,11 @@ class Meta:
             yield Request(set_commit=self.commit)
             for datum in fresh:
                 yield _delete(f"{LOGS}/{datum}")
-            for datum, data in logs.items():
-                yield _add(f"{LOGS}/{datum}", data)
+            for (
+                datum,
+                data,
+            ) in logs.items():  # By job: a reader must not take the last one's for it.
+                yield _add(f"{LOGS}/{datum}/{self.commit.id}", data)
 
         self._pfs.modify_file(stream())
 

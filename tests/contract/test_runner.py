@@ -230,3 +230,15 @@ def test_a_batching_transform_stays_for_all_datums_and_errors_are_their_own(site
     mended = site.job(site.put(bad=None, die=None, hang=None))
     assert (mended.state, counts(mended)) == ("success", (0, 20, 0, 0))
     assert len(set(site.files().values())) <= 4  # Two workers, and new ones after `die` and `hang`.
+
+
+def test_who_follows_a_job_reads_no_log_of_an_earlier_one(site: Site) -> None:
+    site.put(a=b"1")
+    site.apply("echo $PACH_JOB_ID a rather long first line; " + COUNT)
+    job = site.pipelines.run("out", reprocess=True)
+    followed = [line.text for line in site.pipelines.logs("out", job.id, follow=True)]
+    assert followed == [f"{job.id} a rather long first line"]
+    again = site.job(site.put(b=b"2"))
+    (kept,) = (d for d in site.pipelines.datums("out", again.id) if d.inputs == ("/a",))
+    told = [line.text for line in site.pipelines.logs("out", again.id, datum=kept.id[:8])]
+    assert told == followed

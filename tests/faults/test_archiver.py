@@ -131,4 +131,4 @@ def test_a_second_archiver_of_a_repo_refuses_to_run(stack: Settings, repo: str) 
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("A repo must have one archiver. Received: a second one")
+    assert done.stderr.startswith("A repo must have one writer. Received: a second one")

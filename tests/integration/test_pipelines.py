@@ -12,9 +12,10 @@ from pydicom.data import get_testdata_file
 
 from chexnet.data import places
 from chexnet.data.checkout import unpack
-from chexnet.errors import NotFound
+from chexnet.errors import NotFound, Refused
 from chexnet.inputs.base import Limits
 from chexnet.messages import Message
+from chexnet.pipelines.cut import every
 from chexnet.steps.preprocess import preprocess
 from tests import sites
 from tests.images import film
@@ -159,3 +160,42 @@ def test_a_patient_without_files_leaves_images_and_the_next_dataset(
 def test_there_is_nothing_to_cut_before_anything_is_in(waveform: Site) -> None:
     with pytest.raises(NotFound, match="none in repo images"):
         waveform.cut()
+
+
+def test_a_cut_whose_job_failed_is_tried_again_and_one_that_was_left_goes_on(
+    waveform: Site, tmp_path: Path
+) -> None:
+    signals.write(tmp_path / "one", 30)
+    waveform.import_(tmp_path / "one", "one")
+    first = waveform.cut()
+    table = waveform.store.read("labels", "/one.csv")
+    waveform.store.write("labels", {"/one.csv": b"nothing"})
+    with pytest.raises(Refused, match="must have the column image_id"):
+        waveform.cut()
+    with pytest.raises(Refused, match="must have the column image_id"):
+        waveform.cut()  # Not: nothing is new since the first one.
+    waveform.store.write("labels", {"/one.csv": table})
+    mended = waveform.cut()
+    assert mended.new
+    assert mended.index == first.index
+
+    (tmp_path / "two").mkdir()
+    signals.write(tmp_path / "two", 10, seed=1)
+    waveform.import_(tmp_path / "two", "two")
+    waveform.settled()
+    heads = {(repo, "curated"): waveform.store.head(repo) for repo in ("images", "labels")}
+    left = waveform.pipelines.move(heads)  # As a cut does that is killed here.
+    after = waveform.cut()
+    assert (after.commit, after.report.images) == (left, 40)
+
+
+def test_the_same_files_in_newer_commits_are_nothing_new(waveform: Site, tmp_path: Path) -> None:
+    signals.write(tmp_path / "one", 10)
+    waveform.import_(tmp_path / "one", "one")
+    made = waveform.cut()
+    waveform.store.write("nih", {"/note": b"not below /data"})
+    assert waveform.settled().skipped == 10
+    assert waveform.pipelines.branch("images", "curated") != waveform.store.head("images")
+    again = waveform.cut()
+    assert (again.commit, again.new) == (made.commit, False)
+    assert [one.commit for one in every(waveform.store, waveform.pipelines, 20)] == [made.commit]

@@ -137,28 +137,30 @@ class PachydermPipelines:
     def logs(
         self, pipeline: str, job: str, *, datum: str = "", follow: bool = False
     ) -> Iterator[LogLine]:
-        """Yield what the transforms of a job's datums have written; with `follow`, to its end."""
+        """Yield what the transforms of a job's datums have written.
+
+        Args:
+            pipeline: its name.
+            job: its id.
+            datum: only of datums whose ids begin so.
+            follow: wait for what comes, to the job's end; without, datums that were not run again
+                have what they wrote in the job that ran them.
+        """
         read: dict[str, int] = {}
         for now in self.follow(pipeline, job) if follow else [self.job(pipeline, job)]:
-            yield from self._new_lines(now, datum, read, to_end=now.over or not follow)
+            named = f"{datum}*/{job}" if follow else f"{datum}*/*"
+            yield from self._new_lines(now, named, read, to_end=now.over or not follow)
 
     def _new_lines(
-        self, job: Job, datum: str, read: dict[str, int], *, to_end: bool
+        self, job: Job, named: str, read: dict[str, int], *, to_end: bool
     ) -> Iterator[LogLine]:
         """Yield the whole lines that came since `read`; at the end, the rest too."""
         meta = self._at.commit(job.pipeline, job.id, "meta")
-        folder = pfs.File(commit=meta, path=LOGS)
         with self._at.errors(f"the logs of {job.pipeline}"):
-            try:
-                found = list(self._pfs.list_file(file=folder))
-            except grpc.RpcError as error:
-                if code(error) != grpc.StatusCode.NOT_FOUND:
-                    raise
-                return
-            for info in found:
-                name = info.file.path.rpartition("/")[2]
+            for info in list(self._pfs.glob_file(commit=meta, pattern=f"{LOGS}/{named}")):
+                name = info.file.path.split("/")[-2]
                 done = read.get(name, 0)
-                if (datum and not name.startswith(datum)) or info.size_bytes <= done:
+                if info.size_bytes <= done:
                     continue
                 pieces = self._pfs.get_file(file=info.file, offset=done)
                 data = b"".join(piece.value for piece in pieces)
@@ -201,6 +203,13 @@ class PachydermPipelines:
         with suppress(NotFound), self._at.errors(f"{repo}@{name}"):
             return str(self._pfs.inspect_branch(branch=self._at.branch(repo, name)).head.id)
         return None
+
+    def same(self, repo: str, one: str, other: str) -> bool:
+        """Return whether two commits of a repo hold the same files."""
+        with self._at.errors(f"repo {repo}"):
+            roots = (pfs.File(commit=self._at.commit(repo, c), path="/") for c in (one, other))
+            first, second = (self._pfs.inspect_file(file=root).hash for root in roots)
+            return bool(first == second)
 
     def move(
         self,

@@ -149,7 +149,7 @@ def test_a_second_archiver_refuses_to_run_until_the_first_is_gone(tmp_path: Path
     first = context.Process(target=_hold, args=(lock, held, free))
     first.start()
     held.wait()
-    with pytest.raises(Refused, match="one archiver"), sole_writer(lock):
+    with pytest.raises(Refused, match="one writer"), sole_writer(lock):
         pass
     first.kill()
     first.join()
