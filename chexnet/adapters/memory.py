@@ -13,7 +13,7 @@ from msgspec import structs
 
 from chexnet.errors import NotFound, Stale
 from chexnet.messages import Message, new_id, now
-from chexnet.steps.ports import Offsets, Place, Start
+from chexnet.steps.ports import Offsets, Place, Start, Version
 from chexnet.topics import Topic
 
 
@@ -159,6 +159,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._commits: dict[str, dict[str, dict[str, bytes]]] = defaultdict(dict)
         self._written = threading.Condition()
+        self._derived: list[tuple[Version, Version]] = []
 
     def ensure(self, repo: str) -> None:
         """Create `repo` where it is missing."""
@@ -224,6 +225,20 @@ class MemoryStore:
             _, _, topic, partition = path.split("/")
             found[topic, int(partition)] = int(data)
         return found
+
+    def upstream(self, repo: str, commit: str) -> Sequence[Version]:
+        """Return the commits that `derive` says one was made from."""
+        self._tree(repo, commit)
+        return [up for up, down in self._derived if down == (repo, commit)]
+
+    def downstream(self, repo: str, commit: str) -> Sequence[Version]:
+        """Return the commits that `derive` says were made from one."""
+        self._tree(repo, commit)
+        return [down for up, down in self._derived if up == (repo, commit)]
+
+    def derive(self, downstream: Version, *upstream: Version) -> None:
+        """Say what a commit was made from, as a pipeline's job would."""
+        self._derived += [(up, downstream) for up in upstream]
 
     def newer(self, repo: str, than: str | None) -> str:
         """Wait for a commit after `than`."""

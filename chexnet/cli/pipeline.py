@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,7 @@ from chexnet.cli.progress import bar
 
 if TYPE_CHECKING:
     from chexnet.adapters.pachyderm import Job, PachydermPipelines
+    from chexnet.runtime.drawing import Arrow, Box
 
 app = typer.Typer(no_args_is_help=True, help="See, run and stop the Pachyderm pipelines.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -171,6 +174,78 @@ def logs(
             _print(line)
         else:
             typer.echo(f"{line.datum[:8]}  {line.text}")
+
+
+@app.command()
+def graph(
+    out: Annotated[
+        Path | None, typer.Option(help="A file that ends in .png or .svg; a tree here without.")
+    ] = None,
+) -> None:
+    """Show the pipelines as a graph, with how their last jobs went.
+
+    Dashed arrows are branches that move only when somebody decides: a cut, a training, a report.
+
+    Example: chexnet pipeline graph --out pipelines.svg
+    """
+    from chexnet.runtime import dag, drawing
+
+    pipelines = _pipelines()
+    found = pipelines.every()
+    last = {p.name: job for p in found for job in pipelines.jobs(p.name, 1)}
+    boxes, arrows = dag.graph(found, last)
+    if out is None:
+        _print_tree(boxes, arrows)
+        return
+    out.write_bytes(drawing.draw(boxes, arrows, "Pipelines", out.suffix[1:]))
+    typer.echo(f"Wrote {out}.")
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Compare the image that each prediction saw with the one in repo images.
+
+    Online and in the pipeline one function decodes, so the hashes must be equal. Exit 1 if not.
+
+    Example: chexnet pipeline check
+    """
+    from chexnet.adapters.pachyderm import PachydermStore
+    from chexnet.runtime.consistency import compare
+    from chexnet.settings import Settings
+
+    settings = Settings()
+    found = compare(PachydermStore(settings.store, settings.pipeline))
+    if as_json:
+        _print(found)
+    else:
+        typer.echo(f"{found.equal} predictions saw what images has; {found.waiting} wait for it.")
+        for each in found.different:
+            typer.secho(f"Different: {each}", err=True, fg="red")
+    if found.different:
+        raise typer.Exit(1)
+
+
+def _print_tree(boxes: Mapping[str, Box], arrows: Sequence[Arrow]) -> None:
+    from rich.console import Console
+    from rich.tree import Tree
+
+    def told(name: str, label: str) -> str:
+        about = "; ".join(boxes[name].lines)
+        return f"[bold]{name}[/] [dim]{label} {about}[/]"
+
+    def grow(tree: Tree, name: str) -> None:
+        for arrow in arrows:
+            if arrow.source == name:
+                grow(
+                    tree.add(told(arrow.target, f"from {arrow.label or '@master'};")), arrow.target
+                )
+
+    led_to = {arrow.target for arrow in arrows}
+    for name in boxes:
+        if name not in led_to:
+            tree = Tree(told(name, ""))
+            grow(tree, name)
+            Console().print(tree)
 
 
 def _pipelines() -> PachydermPipelines:

@@ -1,6 +1,7 @@
-"""Lineage: from a prediction back to the images that its model learnt from, and forward again.
+"""Lineage: from anything back to what it came from, and forward to what came from it.
 
-Everything is read from the version store, so it holds after the bus has forgotten.
+Everything is read from the version store, so it holds after the bus has forgotten. Between repos it
+is Pachyderm's own provenance; predictions and releases are records that name their commits.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from chexnet.data.dataset import INDEX
 from chexnet.errors import NotFound
 from chexnet.messages import Prediction, Release, decode_json
 from chexnet.models import card as cards
@@ -17,42 +19,99 @@ from chexnet.steps.ports import Store
 
 RAW, PREDICTIONS, RELEASES = "raw", "predictions", "releases"
 DATA, RUN, RELEASED = "/data", "/run.json", "/release"
+NEWEST = 3  # Commits of one repo that are shown below another.
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing in a lineage, what is known of it, and what it came from or led to."""
+    """One thing in a lineage, what is known of it, and its neighbours both ways."""
 
-    kind: str  # image, upload, prediction, version, training, dataset
+    kind: str  # image, upload, prediction, version, training, dataset, commit
     name: str
     facts: dict[str, Any] = {}
-    links: tuple[Node, ...] = ()
+    links: tuple[Node, ...] = ()  # What it came from.
+    leads: tuple[Node, ...] = ()  # What came from it.
 
 
 def trace(store: Store, model: str, thing: str) -> Node:
-    """Return the lineage of an upload, a prediction, an image or a version.
+    """Return the lineage of an upload, a prediction, an image, a version or a commit.
 
     Args:
         store: of the pipeline.
         model: the served model's name.
-        thing: an upload_id, a prediction_id, an image_id or a version's number.
+        thing: an upload_id, a prediction_id, an image_id, a version's number, or repo@commit.
 
     Raises:
         NotFound: the archive knows no such thing.
     """
+    if "@" in thing:
+        repo, _, name = thing.partition("@")
+        return commit(store, model, repo, name)
     if thing.isdecimal():
-        return version(store, model, int(thing))
+        return msgspec.structs.replace(
+            version(store, model, int(thing)), leads=_answers(store, int(thing))
+        )
     if found := _by_file(store, thing):
         if thing == found[0][0].prediction_id:
             return _prediction(store, model, *found[0], back=True)
     elif found := [(p, c) for p, c in _predictions(store) if p.image_id == thing]:
-        return _image(store, thing, found)
+        return _image(store, model, thing, found)
     raw = _raw(store, thing)
     if not found and raw is None:
-        rule = "A lineage starts at an upload, a prediction, an image or a version in the archive."
+        rule = "A lineage starts at an upload, a prediction, an image, a version or a commit."
         todo = "The archivers may not have written it yet: try again, or see chexnet status."
-        raise NotFound(f"{rule} Received: {thing!r}. {todo}")
-    links = tuple(_prediction(store, model, p, commit, back=True) for p, commit in found)
-    return Node(kind="upload", name=thing, facts=raw or {}, links=links)
+        raise NotFound(f"{rule} Received: {thing!r}, which the archive has not. {todo}")
+    leads = tuple(_prediction(store, model, p, commit, back=True) for p, commit in found)
+    return Node(kind="upload", name=thing, facts=raw or {}, leads=leads)
+
+
+def commit(store: Store, model: str, repo: str, name: str) -> Node:
+    """Return a commit with all that it was made from and all that was made from it."""
+    return msgspec.structs.replace(
+        _back(store, repo, name), leads=_forward(store, model, repo, name)
+    )
+
+
+def _back(store: Store, repo: str, name: str) -> Node:
+    links = tuple(_back(store, *up) for up in store.upstream(repo, name))
+    return Node(
+        kind=_kind(repo), name=f"{repo}@{name}", facts=_known(store, repo, name), links=links
+    )
+
+
+def _forward(store: Store, model: str, repo: str, name: str) -> tuple[Node, ...]:
+    made = [
+        Node(kind="version", name=f"{model} {r.version}", facts={"network": r.network})
+        for r in _releases(store)
+        if (r.repo, r.commit) == (repo, name)
+    ]
+    by_repo: dict[str, list[str]] = {}
+    for other, id_ in store.downstream(repo, name):
+        by_repo.setdefault(other, []).append(id_)
+    for other, ids in by_repo.items():
+        if (older := len(ids) - NEWEST) > 0:  # An import stands above each commit of uploads.
+            made.append(Node(kind="commit", name=f"{older} older ones of {other}"))
+        made += [
+            Node(
+                kind=_kind(other),
+                name=f"{other}@{id_}",
+                facts=_known(store, other, id_),
+                leads=_forward(store, model, other, id_),
+            )
+            for id_ in ids[-NEWEST:]
+        ]
+    return tuple(made)
+
+
+def _kind(repo: str) -> str:
+    if repo == "dataset":
+        return "dataset"
+    return "training" if repo.startswith("models-") else "commit"
+
+
+def _known(store: Store, repo: str, name: str) -> dict[str, Any]:
+    """Return what a commit says of itself, if it is one that does."""
+    file = {"dataset": INDEX, "training": RUN}.get(_kind(repo))
+    return _json(store, repo, file, name) if file else {}
 
 
 def version(store: Store, model: str, number: int) -> Node:
@@ -67,6 +126,18 @@ def version(store: Store, model: str, number: int) -> Node:
     }
     return Node(
         kind="version", name=f"{model} {number}", facts=facts, links=(_training(store, record),)
+    )
+
+
+def _answers(store: Store, number: int) -> tuple[Node, ...]:
+    """Return how often a version has predicted, for each arm that it stood for."""
+    counts: dict[str, int] = {}
+    for made, _ in _predictions(store):
+        if made.version == number:
+            counts[made.arm] = counts.get(made.arm, 0) + 1
+    return tuple(
+        Node(kind="predictions", name=f"as {arm}", facts={"count": count})
+        for arm, count in sorted(counts.items())
     )
 
 
@@ -87,10 +158,11 @@ def card(store: Store, model: str, number: int) -> cards.Card:
 
 
 def _training(store: Store, record: Release) -> Node:
-    repo, _, commit = record.dataset.partition("@")
-    dataset = Node(
-        kind="dataset", name=record.dataset, facts=_json(store, repo, "/index.json", commit)
-    )
+    repo, _, name = record.dataset.partition("@")
+    try:
+        dataset = _back(store, repo, name)
+    except NotFound as error:  # The chain ends here, and says so.
+        dataset = Node(kind="dataset", name=record.dataset, facts={"missing": str(error)})
     run = _json(store, record.repo, RUN, record.commit)
     facts = {"line": record.line, "code": record.code, "run": run}
     return Node(
@@ -121,16 +193,31 @@ def _version(store: Store, model: str, number: int) -> Node:
         return Node(kind="version", name=f"{model} {number}", facts={"missing": str(error)})
 
 
-def _image(store: Store, name: str, found: list[tuple[Prediction, str]]) -> Node:
+def _image(store: Store, model: str, name: str, found: list[tuple[Prediction, str]]) -> Node:
+    """Return an image with every prediction on it, and every version that has learnt from it."""
     uploads: dict[str, list[Node]] = {}
     for made, commit in found:
         node = _prediction(store, made.model, made, commit, back=False)
         uploads.setdefault(made.upload_id, []).append(node)
-    links = tuple(
-        Node(kind="upload", name=upload, facts=_raw(store, upload) or {}, links=tuple(nodes))
+    predicted = (
+        Node(kind="upload", name=upload, facts=_raw(store, upload) or {}, leads=tuple(nodes))
         for upload, nodes in sorted(uploads.items())
     )
-    return Node(kind="image", name=name, links=links)
+    learnt = (
+        Node(kind="version", name=f"{model} {r.version}", facts={"learnt from it": r.dataset})
+        for r in _releases(store)
+        if name in _seen(store, r)
+    )
+    return Node(kind="image", name=name, leads=(*predicted, *learnt))
+
+
+def _seen(store: Store, record: Release) -> tuple[str, ...]:
+    """Return the units and images that a version was trained on; none if its card is gone."""
+    try:
+        data = store.read(record.repo, f"{RELEASED}/{cards.CARD}", record.commit)
+    except NotFound:
+        return ()
+    return cards.parse(data).training_units
 
 
 def _by_file(store: Store, thing: str) -> list[tuple[Prediction, str]]:

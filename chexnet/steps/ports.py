@@ -15,6 +15,7 @@ from chexnet.topics import Topic
 
 Place = tuple[str, int]  # A topic's name without its pipeline, and a partition.
 Offsets = Mapping[Place, int]  # The next offset to read of each place.
+Version = tuple[str, str]  # A repo and a commit of it.
 Start = Literal["beginning", "end"] | datetime | Offsets
 
 
@@ -118,6 +119,12 @@ class Store(Protocol):
 
     def offsets(self, repo: str) -> dict[Place, int]:
         """Return the offsets in the head."""
+
+    def upstream(self, repo: str, commit: str) -> Sequence[Version]:
+        """Return the commits that one was made from."""
+
+    def downstream(self, repo: str, commit: str) -> Sequence[Version]:
+        """Return the commits that were made from one, the oldest first."""
 
     def newer(self, repo: str, than: str | None) -> str:
         """Wait for a finished commit after `than`, and return it; None is before the first."""

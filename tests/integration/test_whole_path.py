@@ -135,7 +135,7 @@ def test_real_films_are_predicted_once_archived_once_and_traceable(
 
 def walk(node):
     yield node
-    for link in node.links:
+    for link in (*node.links, *node.leads):
         yield from walk(link)
 
 

@@ -15,7 +15,7 @@ from pachyderm_sdk.api.pfs.file import PFSFile
 from chexnet.adapters.pachyderm.connection import BRANCH, Connection, code
 from chexnet.errors import NotFound, Refused
 from chexnet.settings import StoreSettings
-from chexnet.steps.ports import Offsets, Place
+from chexnet.steps.ports import Offsets, Place, Version
 
 CHUNK = 8 * 2**20  # A gRPC message may have 20 MiB.
 
@@ -118,6 +118,21 @@ class PachydermStore:
             _, _, topic, partition = path.split("/")
             found[topic, int(partition)] = int(data)
         return found
+
+    def upstream(self, repo: str, commit: str) -> Sequence[Version]:
+        """Return the commits that one was made from; not the specs of pipelines."""
+        return self._versions(self._inspected(repo, commit).direct_provenance)
+
+    def downstream(self, repo: str, commit: str) -> Sequence[Version]:
+        """Return the commits that were made from one; not the records of pipelines."""
+        return self._versions(self._inspected(repo, commit).direct_subvenance)
+
+    def _inspected(self, repo: str, commit: str) -> pfs.CommitInfo:
+        with self._at.errors(f"{repo} has no commit {commit}"):
+            return self._pfs.inspect_commit(commit=self._at.commit(repo, commit))
+
+    def _versions(self, commits: Iterable[pfs.Commit]) -> Sequence[Version]:
+        return [(c.repo.name, c.id) for c in commits if c.repo.type == "user"]
 
     def newer(self, repo: str, than: str | None) -> str:
         """Wait for a finished commit after `than`."""

@@ -93,17 +93,48 @@ def test_a_prediction_leads_back_to_the_dataset_it_was_trained_on(store) -> None
 def test_an_upload_leads_to_its_answer_and_its_shadow(store) -> None:
     node = trace(store, "xray", "up1")
     assert node.facts["archived"].endswith(":/data/20260102/up1.png")
-    assert sorted(link.name for link in node.links) == ["up1.b.shadow", "up1.champion.answer"]
+    assert sorted(made.name for made in node.leads) == ["up1.b.shadow", "up1.champion.answer"]
 
 
 def test_an_image_leads_forward_to_every_prediction_on_it(store) -> None:
     node = trace(store, "xray", "im1")
-    assert [upload.name for upload in node.links] == ["up1", "up2"]
-    assert sorted(p.name for upload in node.links for p in upload.links) == [
+    assert [upload.name for upload in node.leads] == ["up1", "up2"]
+    assert sorted(p.name for upload in node.leads for p in upload.leads) == [
         "up1.b.shadow",
         "up1.champion.answer",
         "up2.champion.answer",
     ]
+
+
+def test_a_version_leads_forward_to_its_answers(store) -> None:
+    (as_champion,) = trace(store, "xray", "1").leads
+    assert (as_champion.name, as_champion.facts) == ("as champion", {"count": 3})
+
+
+def test_a_commit_leads_back_to_its_inputs_and_forward_to_versions(store: MemoryStore) -> None:
+    dataset = trace(store, "xray", "1").links[0].links[0].name.partition("@")[2]
+    model = trace(store, "xray", "1").links[0].name.partition("@")[2]
+    (images,) = (store.write("images", {"/a": b""}) for _ in [store.ensure("images")])
+    store.derive(("dataset", dataset), ("images", images))
+    store.derive(("models-a", model), ("dataset", dataset))
+    node = trace(store, "xray", f"dataset@{dataset}")
+    assert [link.name for link in node.links] == [f"images@{images}"]
+    (training,) = node.leads
+    assert training.name == f"models-a@{model}"
+    assert [version.name for version in training.leads] == ["xray 1"]
+    back = trace(store, "xray", "up1.champion.answer").links[0].links[0].links[0]
+    assert [link.name for link in back.links] == [f"images@{images}"]
+
+
+def test_of_many_commits_the_newest_are_shown_and_the_others_counted(store: MemoryStore) -> None:
+    store.ensure("nih")
+    store.ensure("images")
+    above = store.write("nih", {"/a": b""})
+    below = [store.write("images", {"/a": bytes(n)}) for n in range(5)]
+    for commit in below:
+        store.derive(("images", commit), ("nih", above))
+    names = [node.name for node in trace(store, "xray", f"nih@{above}").leads]
+    assert names == ["2 older ones of images", *(f"images@{c}" for c in below[-3:])]
 
 
 def test_a_version_leads_back_to_its_training(store) -> None:
