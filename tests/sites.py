@@ -96,9 +96,9 @@ class Site:
         """Return the ids of all jobs of a pipeline."""
         return [job.id for job in self.pipelines.jobs(pipeline, 1000)]
 
-    def cut(self) -> Cut:
+    def cut(self, *, anew: bool = False) -> Cut:
         """Cut a dataset, as `chexnet dataset cut` does."""
-        return cut(self.store, self.pipelines, self.source, lambda *_: None)
+        return cut(self.store, self.pipelines, self.source, lambda *_: None, anew=anew)
 
 
 @contextmanager

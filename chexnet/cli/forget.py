@@ -61,6 +61,7 @@ def forget(
                     pipelines,
                     load(settings.input),
                     lambda done, total, told: advance(done=done, total=total, told=told),
+                    anew=True,
                 )
             )
         _record(at, pseudonym, found, reason)

@@ -37,7 +37,9 @@ class Cut(Struct, frozen=True, kw_only=True):
         return f"{DATASET}@{self.commit}"
 
 
-def cut(store: Store, pipelines: PachydermPipelines, source: Input, show: Show) -> Cut:
+def cut(
+    store: Store, pipelines: PachydermPipelines, source: Input, show: Show, *, anew: bool = False
+) -> Cut:
     """Cut a dataset from all images and labels that there are.
 
     Images that are still on their way through the pipeline `images` are waited for. What readers
@@ -50,6 +52,7 @@ def cut(store: Store, pipelines: PachydermPipelines, source: Input, show: Show) 
         pipelines: of the same project.
         source: the pipeline's input.
         show: told how far the work is: what is done, of how many, and in which state.
+        anew: make one although nothing is new: the commits themselves were changed.
 
     Raises:
         NotFound: there are no images or no labels.
@@ -61,10 +64,10 @@ def cut(store: Store, pipelines: PachydermPipelines, source: Input, show: Show) 
     last = next(iter(pipelines.jobs(DATASET, 1)), None)
     if last is None or not _stands(pipelines, heads):
         opened = pipelines.move(heads)
-    elif last.state == "success":
+    elif last.state == "success" and not anew:
         return describe(store, last.id)
     else:
-        opened = pipelines.run(DATASET).id if last.over else last.id
+        opened = pipelines.run(DATASET, reprocess=anew).id if last.over else last.id
     said = ""
     for line in pipelines.logs(DATASET, opened, follow=True):
         if found := PROGRESS.fullmatch(line.text):

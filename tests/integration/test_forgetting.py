@@ -95,7 +95,7 @@ def test_nothing_of_a_patient_is_left_and_all_of_the_others(held: Held) -> None:
     assert found.shared == {"labels": 3, "dataset": 2}
     assert held.traces_on_disk()
 
-    held.forgetting.erase(site.cut)
+    held.forgetting.erase(lambda: site.cut(anew=True))
 
     assert held.forgetting.find().nothing
     assert held.traces_on_disk() == []
@@ -106,7 +106,7 @@ def test_nothing_of_a_patient_is_left_and_all_of_the_others(held: Held) -> None:
 
 
 def test_the_pipelines_go_on_after_a_patient_was_forgotten(held: Held) -> None:
-    held.forgetting.erase(held.site.cut)
+    held.forgetting.erase(lambda: held.site.cut(anew=True))
     (late,) = held.site.upload([next(iter(signals.draw(1, seed=9))).data])
     job = held.site.settled()
     assert (job.state, job.processed, job.failed) == ("success", 1, 0)
@@ -120,3 +120,21 @@ def test_a_stranger_is_nobody(held: Held) -> None:
     stranger = Forgetting(held.site.store, Eraser(at), "nobody")
     assert stranger.find() == Found(files={}, shared={}, versions=())
     assert stranger.find().nothing
+
+
+def test_a_patient_of_whom_no_table_knows_leaves_the_dataset_too(tmp_path: Path) -> None:
+    with sites.site(tmp_path, "waveform") as site:
+        signals.write(tmp_path / "traces", 20)
+        table = tmp_path / "traces" / "labels.csv"
+        table.write_text(table.read_text().replace("trace-00000.csv,P00000,", "trace-00000.csv,,"))
+        site.import_(tmp_path / "traces", "traces")
+        site.upload([next(iter(signals.draw(1))).data], unit=WHO)
+        made = site.cut()
+        assert WHO in units(site, made.commit)
+        at = Connection(site.store._at.address, PROJECT)
+        forgetting = Forgetting(site.store, Eraser(at), WHO)
+        forgetting.erase(lambda: site.cut(anew=True))
+        assert forgetting.find().nothing
+        newest = site.cut()
+        assert newest.report.images == 20  # The image itself is in the import, as nobody's.
+        assert WHO not in units(site, newest.commit)
