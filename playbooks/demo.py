@@ -57,6 +57,7 @@ def main() -> int:
     if missing := what_is_missing():
         return refused(missing)
     promote_and_roll_back(challenger)
+    draw(challenger)
     good_bye(time.monotonic() - started)
     return 0
 
@@ -77,14 +78,10 @@ def make_dataset() -> str:
     stage("Training data", "synthetic chest images with planted findings; nobody's X-rays")
     chexnet("data", "phantoms", WORK / "training", "--count", TRAINING, "--size", 256, "--seed", 0)
     brought = chexnet("data", "import", WORK / "training", "--name", "phantoms", "--json")
-    rate = brought["images"] / brought["seconds"]
-    say(
-        f"{brought['images']} images in repo nih, {brought['sent']} of them new, {rate:.0f} a second."
-    )
+    say(f"{brought['images']} images are in repo nih, {brought['sent']} of them new.")
     cut = chexnet("dataset", "cut", "--json")
     images = ", ".join(f"{count} {split}" for split, count in cut["images"].items())
     say(f"{cut['dataset']}: {images}; no patient is in two of them.")
-    run([str(BIN / "chexnet"), "pipeline", "list"])
     return str(cut["dataset"])
 
 
@@ -178,6 +175,15 @@ def promote_and_roll_back(challenger: int) -> None:
     say(f"Version {chexnet('predict', FILM, '--json')['version']} answers again.")
 
 
+def draw(version: int) -> None:
+    """Draw what ran on what."""
+    stage("What ran on what", "Pachyderm's own provenance, from the films to the version")
+    chexnet("pipeline", "graph", "--out", WORK / "pipelines.png")
+    release = chexnet("lineage", version, "--json")["links"][0]["name"]
+    chexnet("lineage", release, "--out", WORK / "lineage.png")
+    run([str(BIN / "chexnet"), "pipeline", "check"])
+
+
 def good_bye(seconds: float) -> None:
     """Say where to look."""
     site = dict(
@@ -192,6 +198,8 @@ def good_bye(seconds: float) -> None:
         f"JupyterLab                  {site['CHEXNET_JUPYTER_URL']}",
         f"TensorBoard                 {site['CHEXNET_TENSORBOARD_URL']}",
         "",
+        f"The pipelines, as a graph   {(WORK / 'pipelines.png').relative_to(ROOT)}",
+        f"The champion's lineage      {(WORK / 'lineage.png').relative_to(ROOT)}",
         f"Heat map of the real film   {(WORK / 'overlay.png').relative_to(ROOT)}",
         f"The comparison              {(WORK / 'comparison.png').relative_to(ROOT)}",
         "The workspace, in a browser .venv/bin/chexnet open",

@@ -128,6 +128,7 @@ def stop(
     name: Name,
     job: Annotated[str | None, typer.Option(help="Kill this job only.")] = None,
     reason: Annotated[str, typer.Option(help="Goes on the job's record.")] = "stopped by hand",
+    as_json: Json = False,
 ) -> None:
     """Stop a pipeline, so that new data open no jobs; or kill one job.
 
@@ -136,18 +137,28 @@ def stop(
     pipelines = _pipelines()
     if job is not None:
         pipelines.stop_job(name, job, reason)
+        told = f"Job {job} of {name} is killed."
     else:
         pipelines.stop(name)
-        typer.echo(f"{name} is stopped. Let it go on with: chexnet pipeline start {name}")
+        told = f"{name} is stopped. Let it go on with: chexnet pipeline start {name}"
+    _say(told, {"pipeline": name, "job": job, "stopped": True}, as_json=as_json)
 
 
 @app.command()
-def start(name: Name) -> None:
+def start(name: Name, as_json: Json = False) -> None:
     """Let a stopped pipeline go on, with what came meanwhile.
 
     Example: chexnet pipeline start models-b
     """
     _pipelines().start(name)
+    _say(f"{name} goes on.", {"pipeline": name, "stopped": False}, as_json=as_json)
+
+
+def _say(sentence: str, value: object, *, as_json: bool) -> None:
+    if as_json:
+        _print(value)
+    else:
+        typer.echo(sentence)
 
 
 @app.command()
