@@ -53,7 +53,7 @@ def _trace(
 
 
 def write(folder: Path, count: int, seed: int = 0) -> None:
-    """Write `count` traces and their labels.csv, as `chexnet data build` reads them."""
+    """Write `count` traces and their labels.csv, as `chexnet data import` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "labels.csv").open("w", newline="") as file:
         table = csv.writer(file)
