@@ -23,20 +23,18 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from chexnet.adapters.memory import MemoryStore
 from chexnet.data import phantoms
-from chexnet.data.checkout import Dataset, checkout
-from chexnet.data.dataset import build
-from chexnet.data.labels import LABELS_FILE, read_labels
+from chexnet.data.checkout import Dataset
 from chexnet.data.pipeline import shuffled
 from chexnet.evaluation.auroc import auroc, macro
-from chexnet.inputs.base import Limits, load
+from chexnet.inputs.base import load
 from chexnet.models import base
 from chexnet.training import recipe as recipes
 from chexnet.training.board import Board
 from chexnet.training.loop import train
 from chexnet.training.loss import MaskedCrossentropy
 from chexnet.training.scoring import areas
+from tests import datasets
 
 BATCH, STEPS, ROUNDS = 32, 20, 5
 
@@ -75,11 +73,9 @@ def _draw(folder: Path, images: int) -> float:
 
 
 def _dataset(folder: Path) -> tuple[Dataset, float]:
-    store, source = MemoryStore(), load("chest_xray")
-    rows = read_labels(folder / "phantoms" / LABELS_FILE, source.labels)
     began = time.perf_counter()
-    build(store, "dataset", source, rows, limits=Limits(), processes=1)
-    return checkout(store, "dataset", folder / "datasets"), time.perf_counter() - began
+    data = datasets.dataset(folder / "phantoms", load("chest_xray"), folder)
+    return data, time.perf_counter() - began
 
 
 def _step_rates(data: Dataset) -> tuple[float, float]:

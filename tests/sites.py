@@ -74,7 +74,7 @@ class Site:
             files[f"/data/{now():%Y%m%d}/{read.unit}/{read.feedback_id}.json"] = read.encode()
         self.store.write("feedback", files)
 
-    def import_(self, folder: Path, name: str) -> Imported:
+    def import_(self, folder: Path, name: str, processes: int | None = 1) -> Imported:
         """Import a folder of labelled files, as `chexnet data import` does."""
         rows = read_labels(folder / LABELS_FILE, self.source.labels)
         with Cache(folder.parent / f"{name}.jsonl") as cache:
@@ -85,7 +85,7 @@ class Site:
                 name=name,
                 limits=Limits(),
                 cache=cache,
-                processes=1,
+                processes=processes,
             )
 
     def settled(self, pipeline: str = "images") -> Job:
@@ -102,14 +102,14 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, input_: str) -> Iterator[Site]:
+def site(folder: Path, input_: str, workers: int = 2) -> Iterator[Site]:
     """Run a version store and a runner of an input's pipelines."""
     server = Server(folder / "store")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHEXNET_INPUT", input_)
-        runner = Runner(server.address, PROJECT, folder)
+        runner = Runner(server.address, PROJECT, folder, workers=workers)
     try:
         yield Site(server.address, input_)
     finally:
         ended = runner.stop(), server.stop()
-        assert ended == (0, 0)
+    assert ended == (0, 0)
