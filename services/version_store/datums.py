@@ -6,15 +6,15 @@ A datum's id is a hash of names and paths, so that the same file has the same id
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
 from pachyderm_sdk.api import pfs, pps
 
-from services.version_store import inputs, trees, wire
+from services.version_store import globs, inputs, names, trees, wire
 from services.version_store.database import Sql
-from services.version_store.errors import StoreError, unimplemented
+from services.version_store.errors import StoreError
 from services.version_store.listing import View
 
 
@@ -23,6 +23,9 @@ class Part(NamedTuple):
 
     key: bytes  # What the datum's id is made of.
     info: bytes  # A FileInfo on the wire.
+    join_on: str = ""
+    group_by: str = ""
+    outer: bool = False  # Whether a join keeps it without a partner.
 
 
 Datum = tuple[Part, ...]
@@ -57,13 +60,57 @@ def _datums(sql: Sql, given: pps.Input) -> Iterator[Datum]:
     elif kind == "cross":
         for parts in product(*(list(_datums(sql, each)) for each in given.cross)):
             yield tuple(part for datum in parts for part in datum)
-    elif kind == "cron":
+    elif kind == "join":
+        yield from _joined([list(_datums(sql, each)) for each in given.join])
+    elif kind == "group":
+        yield from _grouped([list(_datums(sql, each)) for each in given.group])
+    elif given.cron.commit:
+        for part in _parts(sql, _ticks(given.cron)):
+            yield (part,)
+    else:
         raise StoreError(
             "can't list datums with a cron input, there will be no datums until the pipeline is "
             "created"
         )
-    else:
-        raise unimplemented(f"An input's {kind}")
+
+
+def _joined(inputs_: Sequence[Sequence[Datum]]) -> Iterator[Datum]:
+    """Yield all combinations of parts of equal key, one of each input; outer parts also alone."""
+    sides = [_by_key(datums, lambda part: part.join_on) for datums in inputs_]
+    for key in sorted(set().union(*sides)):
+        present = [side[key] for side in sides if key in side]
+        for parts in product(*present):
+            kept = parts if len(parts) == len(sides) else tuple(p for p in parts if p.outer)
+            if kept:
+                yield kept
+
+
+def _grouped(inputs_: Sequence[Sequence[Datum]]) -> Iterator[Datum]:
+    """Yield one datum of all parts of equal key."""
+    sides = [_by_key(datums, lambda part: part.group_by) for datums in inputs_]
+    for key in sorted(set().union(*sides)):
+        yield tuple(part for side in sides for part in side.get(key, ()))
+
+
+def _by_key(datums: Sequence[Datum], key: Callable[[Part], str]) -> dict[str, list[Part]]:
+    found: dict[str, list[Part]] = {}
+    for datum in datums:
+        for part in datum:
+            found.setdefault(key(part), []).append(part)
+    return found
+
+
+def _ticks(cron: pps.CronInput) -> pps.PfsInput:
+    """Return the input that a cron's ticks are: a file each."""
+    return pps.PfsInput(
+        name=cron.name,
+        project=cron.project,
+        repo=cron.repo,
+        repo_type="user",
+        branch="master",
+        commit=cron.commit,
+        glob="/*",
+    )
 
 
 def _parts(sql: Sql, given: pps.PfsInput) -> Iterator[Part]:
@@ -73,8 +120,16 @@ def _parts(sql: Sql, given: pps.PfsInput) -> Iterator[Part]:
         return  # A root without a file is no datum.
     nodes = view.glob(given.glob)
     fixed = b"".join(_sized(text) for text in (given.name, given.repo, given.branch))
+    pattern = globs.compiled(names.path(given.glob))
+    keyed = bool(given.join_on or given.group_by)
     for node, info in zip(nodes, view.encoded(nodes), strict=True):
-        yield Part(fixed + _sized(node.path), info)
+        key = fixed + _sized(node.path)
+        found = pattern.fullmatch(node.name) if keyed else None
+        if found is None:
+            yield Part(key, info, outer=given.outer_join)
+        else:
+            join_on = globs.replaced(found, given.join_on)
+            yield Part(key, info, join_on, globs.replaced(found, given.group_by), given.outer_join)
 
 
 def _sized(text: str) -> bytes:

@@ -1,7 +1,8 @@
 r"""Globs: Pachyderm's patterns over paths.
 
 `*` and `?` stay within one name, `**` crosses slashes; `[a-z]`, `[!a-z]`, `{a,b}`, `\x`, and the
-groups `@(a|b)`, `?(…)`, `*(…)`, `+(…)`, `!(…)`.
+groups `(a|b)`, `@(a|b)`, `?(…)`, `*(…)`, `+(…)`, `!(…)`. All groups but the last capture: joins and
+groups name what they captured `$1`, `$2` ….
 """
 
 from __future__ import annotations
@@ -11,20 +12,21 @@ import re
 from services.version_store.errors import StoreError
 
 _SPECIAL = "*?[{\\"
-_GROUP = re.compile(r"[@?*+!]\(")
+_GROUP = re.compile(r"[@?*+!]?\(")
+_NAMED = re.compile(r"\$(\d+)|\$\{(\d+)\}")
 _CLASS = re.compile(r"\[([!^]?)((?:\\.|[^\]\\])+)\]")
 
 
 def is_literal(pattern: str) -> bool:
-    """Say whether `pattern` can only match itself."""
-    return not any(char in pattern for char in _SPECIAL) and not _GROUP.search(pattern)
+    """Say whether `pattern` is a path, and not a glob; a name may well have brackets."""
+    return not any(char in pattern for char in _SPECIAL) and not re.search(r"[@+!]\(", pattern)
 
 
 def directory(pattern: str) -> str:
     """Return the deepest directory below which all matches lie."""
     names: list[str] = []
     for name in pattern.split("/")[1:]:
-        if not is_literal(name):
+        if not is_literal(name) or "(" in name:
             return "/" + "/".join(names)
         names.append(name)
     return "/" + "/".join(names[:-1])
@@ -36,6 +38,16 @@ def compiled(pattern: str) -> re.Pattern[str]:
     if at != len(pattern):
         raise _invalid(pattern)
     return re.compile(text, re.DOTALL)
+
+
+def replaced(found: re.Match[str], template: str) -> str:
+    """Return a template with what its glob captured in place of `$1`, `$2` …."""
+
+    def captured(name: re.Match[str]) -> str:
+        number = int(name[1] or name[2])
+        return (found[number] or "") if number <= (found.re.groups or 0) else ""
+
+    return _NAMED.sub(captured, template)
 
 
 def _sequence(pattern: str, at: int, ends: str) -> tuple[str, int]:
@@ -68,11 +80,11 @@ def _one(pattern: str, at: int) -> tuple[str, int]:
 
 
 def _group(pattern: str, at: int) -> tuple[str, int]:
-    kind = pattern[at]
-    text, at = _alternatives(pattern, at + 2, "|", ")")
+    kind = "" if pattern[at] == "(" else pattern[at]
+    text, at = _alternatives(pattern, at + len(kind) + 1, "|", ")")
     if kind == "!":
         return f"(?!(?:{text})(?:/|$))[^/]*", at
-    return f"(?:{text}){'' if kind == '@' else kind}", at
+    return f"({text})" if kind in {"", "@"} else f"((?:{text}){kind})", at
 
 
 def _alternatives(pattern: str, at: int, between: str, end: str) -> tuple[str, int]:

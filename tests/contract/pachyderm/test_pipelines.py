@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from pachyderm_sdk import Client
@@ -26,7 +27,7 @@ CREATED, STARTING, RUNNING, FAILURE, SUCCESS, KILLED = (pps.JobState(n) for n in
 SH = pps.Transform(cmd=["sh"], stdin=["cp /pfs/in/* /pfs/out"])
 
 
-def reads(repo: pfs.Repo, glob: str = "/*", **more: str) -> pps.Input:
+def reads(repo: pfs.Repo, glob: str = "/*", **more: Any) -> pps.Input:
     named = {"repo": repo.name, "project": repo.project.name, "glob": glob, "branch": "master"}
     return pps.Input(pfs=pps.PfsInput(**{**named, **more}))
 
@@ -266,3 +267,54 @@ def test_a_pipeline_behind_a_pipeline_has_a_job_of_the_same_id(
     made = client.pfs.inspect_commit(commit=at(output(second), commit.id))
     assert commit.id in {up.id for up in made.direct_provenance}
     client.pps.delete_pipeline(pipeline=second, force=True)
+
+
+def numbered(client: Client, repo: pfs.Repo) -> None:
+    """Put the files /foo00 to /foo49: the example of Pachyderm's own tests of datums."""
+    put(client, repo, **{f"foo{n:02}": b"" for n in range(50)})
+
+
+def listed(client: Client, given: pps.Input) -> list[str]:
+    found = client.pps.list_datum(input=given)
+    return sorted("".join(info.file.path for info in each.data) for each in found)
+
+
+def test_a_join_pairs_the_files_whose_captures_are_equal(client: Client, repo: pfs.Repo) -> None:
+    numbered(client, repo)
+    both = [
+        reads(repo, "/foo(?)(?)", name="a", join_on="$1$2"),
+        reads(repo, "/foo(?)(?)", name="b", join_on="$2$1"),
+    ]
+    pairs = [f"/foo{a}{b}/foo{b}{a}" for a in range(5) for b in range(5)]
+    assert listed(client, pps.Input(join=both)) == sorted(pairs)
+
+
+def test_an_outer_join_keeps_what_has_no_partner(client: Client, repo: pfs.Repo) -> None:
+    numbered(client, repo)
+    both = [
+        reads(repo, "/foo1(?)", name="a", join_on="$1", outer_join=True),
+        reads(repo, "/foo(?)1", name="b", join_on="$1", outer_join=True),
+    ]
+    paired = [f"/foo1{n}/foo{n}1" for n in range(5)]
+    alone = [f"/foo1{n}" for n in range(5, 10)]
+    assert listed(client, pps.Input(join=both)) == sorted([*paired, *alone])
+
+
+def test_a_group_is_one_datum_for_each_capture(client: Client, repo: pfs.Repo) -> None:
+    numbered(client, repo)
+    rows = reads(repo, "/foo(?)(?)", group_by="$1")
+    wanted = ["".join(f"/foo{a}{b}" for b in range(10)) for a in range(5)]
+    assert listed(client, pps.Input(group=[rows])) == wanted
+    columns = reads(repo, "/foo(?)(?)", name="b", group_by="$2")
+    both = listed(client, pps.Input(group=[rows, columns]))
+    assert "/foo05/foo15/foo25/foo35/foo45" in both
+    crossing = "".join(f"/foo1{n}" for n in range(10)) + "".join(f"/foo{n}1" for n in range(5))
+    assert crossing in both
+    assert len(both) == 10
+
+
+def test_a_union_takes_groups_and_files_alike(client: Client, repo: pfs.Repo) -> None:
+    numbered(client, repo)
+    groups = pps.Input(group=[reads(repo, "/foo(?)(?)", name="b", group_by="$2")])
+    found = listed(client, pps.Input(union=[reads(repo, "/foo(?)(?)"), groups]))
+    assert len(found) == 60
