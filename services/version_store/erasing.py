@@ -9,39 +9,45 @@ from pachyderm_sdk.api import pfs
 
 from chexnet.adapters.pachyderm.erasing import COLLECT, ERASE, FIND, Files, Version
 from services.version_store import commits, globs, names, references, trees
+from services.version_store.blobs import Blobs
 from services.version_store.database import Sql
 from services.version_store.rpc import Call, Method
 from services.version_store.store import Change, Store
 
 
-def find(sql: Sql, request: Files) -> list[Version]:
+def find(sql: Sql, blobs: Blobs, request: Files) -> list[Version]:
     """Return the contents that matching files have in any commit, each with the first such."""
     rows = sql.execute(
-        "SELECT e.path, e.hash, c.id FROM commits c JOIN entries e ON e.layer = c.diff"
+        "SELECT e.path, e.hash, e.chunks, c.id FROM commits c JOIN entries e ON e.layer = c.diff"
         " WHERE c.repo = ? AND e.hash IS NOT NULL ORDER BY c.key",
         (_repo(sql, request),),
     )
     found: dict[tuple[str, bytes], Version] = {}
-    matches = _matches(request)
-    for path, content, commit in rows:
-        if matches(path):
+    meant = _meant(sql, blobs, request)
+    for path, content, chunks, commit in rows:
+        if meant(path, content, chunks):
             found.setdefault((path, content), Version(path, content, commit))
     return list(found.values())
 
 
-def erase(change: Change, request: Files) -> list[str]:
-    """Delete the rows of matching files from all layers of a repo, also of open commits."""
-    sql, repo, matches = change.sql, _repo(change.sql, request), _matches(request)
+def erase(change: Change, blobs: Blobs, request: Files) -> list[str]:
+    """Take matching files out of all layers of a repo, also of open commits; return their paths.
+
+    Where only some contents are meant, the path stays deleted there: without its row, the content
+    of a layer below would come up in a commit that never had it.
+    """
+    sql, repo = change.sql, _repo(change.sql, request)
+    meant = _meant(sql, blobs, request)
     query = (
-        "SELECT layer, path, hash FROM entries"
+        "SELECT layer, path, hash, chunks FROM entries"
         " WHERE layer IN (SELECT key FROM layers WHERE repo = ?)"
     )
-    found = [
-        (layer, path)
-        for layer, path, content in sql.execute(query, (repo,))
-        if (not request.hashes or content in request.hashes) and matches(path)
-    ]
-    sql.executemany("DELETE FROM entries WHERE layer = ? AND path = ?", found)
+    rows = sql.execute(query, (repo,)).fetchall()
+    found = [(layer, path) for layer, path, content, chunks in rows if meant(path, content, chunks)]
+    gone = "DELETE FROM entries WHERE layer = ? AND path = ?"
+    if request.selective:
+        gone = "UPDATE entries SET size = 0, hash = NULL, chunks = x'' WHERE layer = ? AND path = ?"
+    sql.executemany(gone, found)
     _weigh(sql, repo)
     change.garbage = True
     return sorted({path for _, path in found})
@@ -53,9 +59,26 @@ def _repo(sql: Sql, request: Files) -> int:
     return int(references.repo(sql, named)["key"])
 
 
-def _matches(request: Files) -> Callable[[str], bool]:
+def _meant(sql: Sql, blobs: Blobs, request: Files) -> Callable[[str, bytes | None, bytes], bool]:
+    """Return what says of a row's path, hash and chunks whether the request means it."""
     globbed = [globs.compiled(names.path(pattern)).fullmatch for pattern in request.patterns]
-    return lambda path: any(match(path) for match in globbed)
+    holds: dict[bytes, bool] = {}  # Many commits have one content.
+
+    def holding(content: bytes, chunks: bytes) -> bool:
+        if content not in holds:
+            holds[content] = request.holding.encode() in b"".join(blobs.stream(sql, chunks))
+        return holds[content]
+
+    def meant(path: str, content: bytes | None, chunks: bytes) -> bool:
+        if not any(match(path) for match in globbed):
+            return False
+        if content is None:  # A deletion.
+            return not request.selective
+        if request.hashes and content not in request.hashes:
+            return False
+        return not request.holding or holding(content, chunks)
+
+    return meant
 
 
 def _weigh(sql: Sql, repo: int) -> None:
@@ -71,11 +94,11 @@ def methods(store: Store) -> Mapping[str, Method]:
 
     def run_find(request: Files, _: Call) -> bytes:
         with store.database.read() as sql:
-            return msgspec.json.encode(find(sql, request))
+            return msgspec.json.encode(find(sql, store.blobs, request))
 
     def run_erase(request: Files, _: Call) -> bytes:
         with store.change() as change:
-            paths = erase(change, request)
+            paths = erase(change, store.blobs, request)
         return msgspec.json.encode(paths)
 
     def collect(_: object, __: Call) -> bytes:

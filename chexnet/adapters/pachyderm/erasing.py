@@ -20,13 +20,24 @@ FIND, ERASE, COLLECT = (f"/chexnet.Erasing/{name}" for name in ("Find", "Erase",
 
 
 class Files(Struct, frozen=True, kw_only=True):
-    """Which files: those of a repo whose paths match a glob, and have one of `hashes` if given."""
+    """Which files of a repo: a path that matches a glob and, if given, one of these contents.
+
+    Args:
+        hashes: of the contents.
+        holding: what is somewhere in the content, as UTF-8.
+    """
 
     project: str
     repo: str
     kind: str
     patterns: list[str]
     hashes: list[bytes] = []
+    holding: str = ""
+
+    @property
+    def selective(self) -> bool:
+        """Whether a path may have other contents, which stay."""
+        return bool(self.hashes or self.holding)
 
 
 class Version(Struct, frozen=True):
@@ -50,9 +61,12 @@ class Eraser:
         self._erase = channel.unary_unary(ERASE, msgspec.json.encode, msgspec.json.decode)
         self._collect = channel.unary_unary(COLLECT, msgspec.json.encode, msgspec.json.decode)
 
-    def find(self, repo: str, patterns: Iterable[str]) -> list[Version]:
-        """Return all contents of matching files in all commits; raise Refused as `erase` does."""
-        return cast(list[Version], self._ask(self._find, self._files(repo, patterns)))
+    def find(
+        self, repo: str, patterns: Iterable[str], *, kind: str = "user", holding: str = ""
+    ) -> list[Version]:
+        """Return all contents of matching files in all commits; see `erase`."""
+        request = self._files(repo, patterns, kind, (), holding)
+        return cast(list[Version], self._ask(self._find, request))
 
     def erase(
         self,
@@ -61,6 +75,7 @@ class Eraser:
         *,
         kind: str = "user",
         hashes: Collection[bytes] = (),
+        holding: str = "",
     ) -> list[str]:
         """Take files out of all commits of a repo; return their paths.
 
@@ -69,19 +84,21 @@ class Eraser:
             patterns: globs over paths.
             kind: of the repo: user or meta.
             hashes: only files with one of these contents; all without.
+            holding: only files that hold this text.
 
         Raises:
             Refused: the server is a Pachyderm, which can't.
         """
-        request = self._files(repo, patterns, kind, hashes)
+        request = self._files(repo, patterns, kind, hashes, holding)
         return cast(list[str], self._ask(self._erase, request))
 
     def _files(
         self,
         repo: str,
         patterns: Iterable[str],
-        kind: str = "user",
-        hashes: Collection[bytes] = (),
+        kind: str,
+        hashes: Collection[bytes],
+        holding: str,
     ) -> Files:
         return Files(
             project=self._at.project.name,
@@ -89,6 +106,7 @@ class Eraser:
             kind=kind,
             patterns=list(patterns),
             hashes=list(hashes),
+            holding=holding,
         )
 
     def _ask(self, call: Callable[[Files], Any], request: Files) -> Any:

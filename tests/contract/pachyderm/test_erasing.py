@@ -85,6 +85,28 @@ def test_only_contents_that_are_named_are_erased(kept: Kept) -> None:
     assert kept.store.read("raw", "/table.csv", new) == b"p2,1\n"
 
 
+def test_what_an_erased_content_replaced_does_not_come_up_again(kept: Kept) -> None:
+    for data in (b"p2,1\n", b"patient-7,1\n", b"p2,2\n"):
+        kept.store.write("raw", {"/table.csv": data})
+    old, middle, new = (v.commit for v in Eraser(kept.at).find("raw", ["/table.csv"]))
+    (found,) = Eraser(kept.at).find("raw", ["/*"], holding="patient-7")
+    assert found.commit == middle
+    Eraser(kept.at).erase("raw", ["/table.csv"], hashes=[found.hash])
+    assert kept.store.list("raw", "/", middle) == []
+    assert kept.store.read("raw", "/table.csv", old) == b"p2,1\n"
+    assert kept.store.read("raw", "/table.csv", new) == b"p2,2\n"
+
+
+def test_files_are_erased_by_what_they_hold(kept: Kept) -> None:
+    one = b"x" * (2**20 - 4) + b"patient-7"  # Over the border of two chunks.
+    both = kept.store.write("raw", {"/a": one, "/b": b"patient-77", "/c": b"p2"})
+    eraser = Eraser(kept.at)
+    assert eraser.erase("raw", ["/*"], holding='patient-7"') == []
+    assert eraser.erase("raw", ["/a", "/c"], holding="patient-7") == ["/a"]
+    assert kept.store.list("raw", "/", both) == ["/b", "/c"]
+    assert eraser.find("raw", ["/a"]) == []
+
+
 def test_a_repo_that_is_not_there_holds_nobody(kept: Kept) -> None:
     assert Eraser(kept.at).erase("nope", ["/**"]) == []
 
