@@ -166,6 +166,25 @@ def delete_all(change: Change, pipeline: pps.Pipeline) -> None:
     change.sql.execute(query, (pipeline.project.name, pipeline.name))
 
 
+def is_over(sql: Sql, job: pps.Job) -> bool:
+    """Say whether a job's state is its last; raise NOT_FOUND."""
+    return bool(_get(sql, job)["over"])
+
+
+def newest(sql: Sql, pipeline: pps.Pipeline) -> pps.Job:
+    """Return the newest job of a pipeline; raise NOT_FOUND if there is none."""
+    for row in _rows(sql, pipeline, "ORDER BY key DESC LIMIT 1"):
+        return _job(row["project"], row["pipeline"], row["id"])
+    raise missing(f"pipeline {pipeline.name} has had no job")
+
+
+def meta_commit(sql: Sql, job: pps.Job) -> pfs.Commit:
+    """Return the meta commit of a job that is there; raise NOT_FOUND."""
+    row = _get(sql, job)
+    project = pfs.Project(name=row["project"])
+    return pfs.Commit(repo=pfs.Repo(name=row["pipeline"], type="meta", project=project), id=job.id)
+
+
 def inspect(database: Database, request: pps.InspectJobRequest, going_on: GoingOn) -> pps.JobInfo:
     """Return a job; with `wait`, when it is over."""
     for _ in database.changes(going_on):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from betterproto.lib.google.protobuf import Empty
 from pachyderm_sdk.api import pps
 
-from services.version_store import datums, jobs, pipelines, transactions
+from services.version_store import datums, jobs, logs, pipelines, records, transactions
 from services.version_store.calls import Calls
 from services.version_store.rpc import Call, Method
 from services.version_store.store import Store
@@ -35,6 +35,20 @@ def methods(store: Store) -> Mapping[str, Method]:
     def subscribe(request: pps.SubscribeJobRequest, call: Call) -> Iterator[pps.JobInfo]:
         return jobs.subscribe(store.database, request, call.going_on)
 
+    def list_datum(request: pps.ListDatumRequest, _: Call) -> Iterator[pps.DatumInfo | bytes]:
+        with store.database.read() as sql:
+            if request.job.id:
+                yield from records.every(sql, store.blobs, request)
+            else:
+                yield from datums.of_input(sql, request)
+
+    def inspect_datum(request: pps.InspectDatumRequest, _: Call) -> pps.DatumInfo:
+        with store.database.read() as sql:
+            return records.inspect(sql, store.blobs, request)
+
+    def get_logs(request: pps.GetLogsRequest, call: Call) -> Iterator[pps.LogMessage]:
+        return logs.read(store, request, call.going_on)
+
     table = {
         "CreatePipeline": Method(pps.CreatePipelineRequest, create_pipeline),
         "InspectPipeline": calls.read(pps.InspectPipelineRequest, pipelines.inspect),
@@ -52,6 +66,8 @@ def methods(store: Store) -> Mapping[str, Method]:
         "StopJob": calls.write(pps.StopJobRequest, jobs.stop),
         "DeleteJob": calls.write(pps.DeleteJobRequest, jobs.delete),
         "UpdateJobState": calls.write(pps.UpdateJobStateRequest, jobs.update),
-        "ListDatum": calls.read_many(pps.ListDatumRequest, datums.of_input),
+        "ListDatum": Method(pps.ListDatumRequest, list_datum, responses=True),
+        "InspectDatum": Method(pps.InspectDatumRequest, inspect_datum),
+        "GetLogs": Method(pps.GetLogsRequest, get_logs, responses=True),
     }
     return {f"/pps_v2.API/{name}": method for name, method in table.items()}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pachyderm_sdk.api import pps
 
 from chexnet.adapters.pachyderm import Job, PachydermPipelines, PachydermStore
 from tests.runners import Runner
@@ -173,7 +175,6 @@ def test_two_datums_may_not_write_one_file(site: Site) -> None:
 def test_a_killed_job_ends_its_processes(site: Site, tmp_path: Path) -> None:
     site.put(a=b"1")
     pid, pipe = tmp_path / "pid", tmp_path / "pipe"
-    import os
 
     os.mkfifo(pipe)
     spec = {
@@ -242,3 +243,48 @@ def test_who_follows_a_job_reads_no_log_of_an_earlier_one(site: Site) -> None:
     (kept,) = (d for d in site.pipelines.datums("out", again.id) if d.inputs == ("/a",))
     told = [line.text for line in site.pipelines.logs("out", again.id, datum=kept.id[:8])]
     assert told == followed
+
+
+def test_the_plain_sdk_sees_the_datums_and_the_logs_of_a_job(site: Site) -> None:
+    """A real pachd needs Kubernetes for its logs; see pipelines.py for the way that it has."""
+    client, project = site.store._at.client, site.store._at.project
+    site.put(a=b"1", bad=b"2")
+    job = site.apply("echo at $in; test $(basename $in) != bad || exit 7", datum_tries=1)
+    named = pps.Job(pipeline=pps.Pipeline(project=project, name="out"), id=job.id)
+    states = {each.data[0].file.path: each.state for each in client.pps.list_datum(job=named)}
+    assert states == {"/a": pps.DatumState.SUCCESS, "/bad": pps.DatumState.FAILED}
+    (failed,) = client.pps.list_datum(
+        job=named, filter=pps.ListDatumRequestFilter(state=[pps.DatumState.FAILED])
+    )
+    assert client.pps.inspect_datum(datum=failed.datum).state == pps.DatumState.FAILED
+    said = [line.message for line in client.pps.get_logs(job=named, datum=failed.datum)]
+    assert said[0].startswith("at ")
+    assert "exit code 7" in said[-1]
+    assert len(list(client.pps.get_logs(job=named))) == 3
+    (last,) = client.pps.get_logs(pipeline=named.pipeline, datum=failed.datum, tail=1)
+    assert "exit code 7" in last.message
+    mended = site.job(site.put(bad=None))
+    again = pps.Job(pipeline=named.pipeline, id=mended.id)
+    (skipped,) = client.pps.list_datum(job=again)
+    assert skipped.state == pps.DatumState.SKIPPED
+
+
+def test_logs_are_followed_while_a_job_runs(site: Site, tmp_path: Path) -> None:
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    site.put(a=b"1")
+    spec = {
+        "pipeline": {"name": "out"},
+        "input": {"pfs": {"name": "in", "repo": "in", "glob": "/*"}},
+        "transform": {"cmd": ["sh"], "stdin": ["echo first", f"cat {pipe}", "echo last"]},
+    }
+    site.pipelines.apply([spec])
+    client, project = site.store._at.client, site.store._at.project
+    job = pps.Job(
+        pipeline=pps.Pipeline(project=project, name="out"), id=site.pipelines.jobs("out", 1)[0].id
+    )
+    told = client.pps.get_logs(job=job, follow=True)
+    assert next(told).message == "first"  # The job still waits for the pipe.
+    pipe.write_text("second\n")
+    assert [line.message for line in told] == ["second", "last"]
