@@ -11,7 +11,7 @@ from chexnet.cli.progress import bar
 
 if TYPE_CHECKING:
     from chexnet.cli.desk import Desk
-    from chexnet.runtime.forgetting import Found
+    from chexnet.runtime.forgetting import Erased, Forgetting, Found
 
 app = typer.Typer()
 DAY = 86_400
@@ -21,58 +21,92 @@ DAY = 86_400
 def forget(
     pseudonym: Annotated[str, typer.Argument(help="As predictions have it in `unit`.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say what is kept of the patient.")] = False,
     reason: Annotated[str, typer.Option(help="Goes into the audit; name nobody in it.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Take a patient out of every repo and all its history, for good.
 
-    It first shows what is kept, and asks. Tables that hold others too are written anew, and a new
-    dataset is cut where one held the patient. What a model learnt stays in it: it names the
-    versions to train anew. The audit keeps a hash of the pseudonym, not the pseudonym.
+    It waits for what the archivers have still to write, shows what is kept, and asks. Tables that
+    hold others too are written anew, and a new dataset is cut where one held the patient. What a
+    model learnt stays in it: it names the versions to train anew. The audit keeps a hash of the
+    pseudonym, not the pseudonym. Broken off, it goes on when it is called again.
 
-    Example: chexnet forget 3f2a9c01-mfrggzdfmztwq2lknnwg23tpobyxe43u
+    Examples: chexnet forget 3f2a9c01-mfrggzdfmztwq2lknnwg23tpobyxe43u --dry-run;
+    chexnet forget 3f2a9c01-mfrggzdfmztwq2lknnwg23tpobyxe43u --reason "withdrew consent"
     """
-    from chexnet.adapters.pachyderm import PachydermPipelines
     from chexnet.adapters.pachyderm.connection import Connection
     from chexnet.adapters.pachyderm.erasing import Eraser
     from chexnet.cli.desk import desk
     from chexnet.errors import NotFound
-    from chexnet.inputs.base import load
-    from chexnet.pipelines.cut import cut
+    from chexnet.experiments.observed import wait_for_archive
     from chexnet.runtime.forgetting import Forgetting
+    from chexnet.steps.archive import REPOS
 
+    _refuse_unclear(pseudonym, reason, asks=not (yes or dry_run), as_json=as_json)
     with desk() as at:
-        settings = at.settings
-        eraser = Eraser(Connection(settings.store, settings.pipeline))
+        eraser = Eraser(Connection(at.settings.store, at.settings.pipeline))
         forgetting = Forgetting(at.store, eraser, pseudonym)
-        found = forgetting.find()
+        with bar("Looking", show=not as_json) as advance:
+            advance(0, told="what stands on the bus goes into the archive first")
+            wait_for_archive(at.bus, at.store, REPOS)
+            found = forgetting.find()
         if found.nothing:
             rule = "A patient is known by a pseudonym, as predictions have it in `unit`."
             raise NotFound(f"{rule} Received: {pseudonym!r}, of whom nothing is kept.")
         if not as_json:
             _tell(found)
-        if not (yes or as_json):
+        if dry_run:
+            if as_json:
+                typer.echo(json.dumps({**_plain(found), "erased": False}))
+            return
+        if not yes:
             typer.confirm("Erase all of it? There is no way back.", abort=True)
-        pipelines = PachydermPipelines(settings.store, settings.pipeline)
-        with bar("Erasing", show=not as_json) as advance:
-            freed = forgetting.erase(
-                lambda: cut(
-                    at.store,
-                    pipelines,
-                    load(settings.input),
-                    lambda done, total, told: advance(done=done, total=total, told=told),
-                    anew=True,
-                )
-            )
+        done = _erase(at, forgetting, show=not as_json)
         _record(at, pseudonym, found, reason)
     if as_json:
-        typer.echo(json.dumps({**_plain(found), "freed": freed}))
+        told = {**_plain(found), "erased": True, "freed": done.freed, "uncut": done.uncut}
+        typer.echo(json.dumps(told))
         return
-    typer.echo(f"Erased; {freed:,} bytes were freed on the disk.")
+    typer.echo(f"Erased; {done.freed:,} bytes were freed on the disk.")
+    if done.uncut:
+        typer.echo(f"No new dataset was cut. {done.uncut}")
     for version in found.versions:
         typer.echo(f"Version {version} has learnt from this patient: train its line anew.")
     for sentence in remains():
         typer.echo(sentence)
+
+
+def _refuse_unclear(pseudonym: str, reason: str, *, asks: bool, as_json: bool) -> None:
+    """Raise BadParameter where a script would erase unasked, or the audit would say who it was."""
+    if as_json and asks:
+        rule = "--json asks nothing, so it must be told what to do."
+        raise typer.BadParameter(f"{rule} Received: neither --yes nor --dry-run. Add one of them.")
+    if pseudonym.casefold() in reason.casefold():
+        rule = "The audit is kept for ever, so its reason must not name the patient."
+        raise typer.BadParameter(f"{rule} Received: one with the pseudonym in it. Leave it out.")
+
+
+def _erase(at: Desk, forgetting: Forgetting, *, show: bool) -> Erased:
+    from chexnet.adapters.pachyderm import PachydermPipelines
+    from chexnet.inputs.base import load
+    from chexnet.pipelines.cut import cut, follow
+    from chexnet.runtime.archiver import sole_writer
+
+    settings = at.settings
+    pipelines = PachydermPipelines(settings.store, settings.pipeline)
+    with (
+        sole_writer(settings.state / "run" / f"{settings.pipeline}-labels.lock"),
+        bar("Erasing", show=show) as advance,
+    ):
+
+        def told(done: int, total: int | None, words: str) -> None:
+            advance(done=done, total=total, told=words)
+
+        return forgetting.erase(
+            lambda: follow(pipelines, told),
+            lambda: cut(at.store, pipelines, load(settings.input), told, anew=True),
+        )
 
 
 def remains() -> list[str]:
@@ -84,6 +118,7 @@ def remains() -> list[str]:
     return [
         f"On the bus, records stay until their topic drops them (days): {told}.",
         "TensorBoard's example images and your own backups and exports are not touched.",
+        "A folder that was imported is not touched: take the patient out before it comes in again.",
     ]
 
 

@@ -6,7 +6,7 @@ without a double. There is one way to read, and what it read can be named and re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -20,6 +20,10 @@ from chexnet.topics import Topic
 
 PREDICTIONS, FEEDBACK = "predictions", "feedback"
 DATA = "/data"
+ARCHIVES = {
+    PREDICTIONS: (topics.PREDICTIONS, topics.SHADOW),
+    FEEDBACK: (topics.FEEDBACK,),
+}
 # An upload may wait this long before it is predicted; the archive files it under its upload's day.
 WAIT = timedelta(seconds=topics.UPLOADS.retention or 0)
 
@@ -53,12 +57,17 @@ def observe(bus: Bus, store: Store, *, since: datetime | None = None, until: dat
     )
 
 
-def wait_for_archive(bus: Bus, store: Store) -> None:
-    """Return when the archive holds all that stood on the bus when this was called."""
-    for repo, live in (
-        (PREDICTIONS, [topics.PREDICTIONS, topics.SHADOW]),
-        (FEEDBACK, [topics.FEEDBACK]),
-    ):
+def wait_for_archive(
+    bus: Bus, store: Store, repos: Mapping[str, Sequence[Topic]] = ARCHIVES
+) -> None:
+    """Return when the archive holds all that stood on the bus when this was called.
+
+    Args:
+        bus: of the pipeline.
+        store: of the same.
+        repos: repo → the topics that it archives.
+    """
+    for repo, live in repos.items():
         store.ensure(repo)
         while _waits(bus, store, live, repo):
             store.newer(repo, store.head(repo))

@@ -58,7 +58,7 @@ def cut(
         NotFound: there are no images or no labels.
         Refused: a job failed.
     """
-    _settle(pipelines, show)
+    settle(pipelines, show)
     write_readers(store, source)
     heads = {(repo, CURATED): _head(store, repo) for repo in (IMAGES, LABELS)}
     last = next(iter(pipelines.jobs(DATASET, 1)), None)
@@ -78,13 +78,26 @@ def cut(
     return describe(store, opened, new=True)
 
 
-def _settle(pipelines: PachydermPipelines, show: Show) -> None:
-    """Wait for the images that are on their way."""
+def settle(pipelines: PachydermPipelines, show: Show) -> None:
+    """Wait for the images that are on their way; raise Refused if their job failed."""
     for job in pipelines.jobs(IMAGES, 1):
         state = job
         for state in pipelines.follow(IMAGES, job.id):
             show(state.done, state.total or None, f"{IMAGES}: {state.state}")
         _check(state)
+
+
+def follow(pipelines: PachydermPipelines, show: Show) -> None:
+    """Let `images` process its inputs as they are now, and wait until no cut has older ones.
+
+    Raises:
+        Refused: the job failed.
+    """
+    pipelines.run(IMAGES)
+    settle(pipelines, show)
+    for job in pipelines.jobs(DATASET, 1):
+        for state in pipelines.follow(DATASET, job.id):
+            show(state.done, state.total or None, f"{DATASET}: {state.state}")
 
 
 def _check(job: Job, said: str = "") -> None:
@@ -106,10 +119,13 @@ def _stands(pipelines: PachydermPipelines, heads: Mapping[tuple[str, str], str])
 
 
 def every(store: Store, pipelines: PachydermPipelines, limit: int) -> Iterator[Cut]:
-    """Yield the datasets that there are, the newest first."""
+    """Yield the datasets that there are, the newest first; not those that a patient has left."""
     for job in pipelines.jobs(DATASET, limit):
-        if job.state == "success" and store.list(DATASET, INDEX, job.id):
-            yield describe(store, job.id)
+        files = set(store.list(DATASET, "/", job.id)) if job.state == "success" else set()
+        if {INDEX, f"/{REPORT}"} <= files:
+            found = describe(store, job.id)
+            if files.issuperset(shard.path for shard in found.index.shards):
+                yield found
 
 
 def _head(store: Store, repo: str) -> str:

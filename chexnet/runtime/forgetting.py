@@ -3,6 +3,9 @@
 Files of one patient leave all commits. Files that hold many patients (tables, shards) are written
 anew without this one, and their older contents leave too. Commits keep their ids: lineage of others
 stays whole. What a model learnt stays in it: such versions are named, to be trained anew.
+
+Inputs leave first, and the pipeline `images` follows: from then on no job has the patient, so that
+its outputs and records can leave without one that runs putting them back.
 """
 
 from __future__ import annotations
@@ -18,14 +21,19 @@ from msgspec import Struct
 
 from chexnet import release as releases
 from chexnet.adapters.pachyderm.erasing import Eraser
+from chexnet.data.assembly import REPORT
 from chexnet.data.dataset import SHARDS
 from chexnet.data.places import BULK, DATA, IMAGES, LABELS, RAW
+from chexnet.errors import NotFound, Refused
 from chexnet.experiments.observed import FEEDBACK, PREDICTIONS
 from chexnet.experiments.registered import REPO as EXPERIMENTS
+from chexnet.steps import archive
 from chexnet.steps.ports import Store
 
 DATASET, META = "dataset", "meta"
-BY_PATIENT = (RAW, BULK, IMAGES, PREDICTIONS, FEEDBACK)  # Their files lie below the unit.
+INPUTS = (RAW, BULK)
+BY_PATIENT = (*INPUTS, IMAGES, PREDICTIONS, FEEDBACK)  # Their files lie below the unit.
+RECORDS, PENDING = "/meta/*/meta", "/pending/*"  # Of a pipeline's meta repo; they name paths.
 Rewrite = Callable[[bytes], bytes | None]  # None: the file does not hold the patient.
 
 
@@ -40,6 +48,13 @@ class Found(Struct, frozen=True, kw_only=True):
     def nothing(self) -> bool:
         """Whether there is no such patient."""
         return not (self.files or self.shared or self.versions)
+
+
+class Erased(Struct, frozen=True, kw_only=True):
+    """What was done."""
+
+    freed: int  # Bytes, on the disk.
+    uncut: str = ""  # Why no new dataset could be cut, if it could not.
 
 
 class Shared(Struct, frozen=True):
@@ -57,9 +72,15 @@ class Forgetting:
         store: of the pipeline.
         eraser: of the same.
         unit: the patient's pseudonym, or the image id of one that has none.
+
+    Raises:
+        NotFound: nobody can have this pseudonym. As a glob it could match everybody.
     """
 
     def __init__(self, store: Store, eraser: Eraser, unit: str) -> None:
+        if not archive.NAME.fullmatch(unit):
+            rule = "A pseudonym has 1 to 200 letters, digits, - _ = and points."
+            raise NotFound(f"{rule} Received: {unit!r}. Take it from `unit` of a prediction.")
         self._store, self._unit = store, unit
         self._eraser = eraser
 
@@ -72,27 +93,41 @@ class Forgetting:
             counts[shared.repo] = counts.get(shared.repo, 0) + 1
         return Found(files=files, shared=counts, versions=tuple(self._versions()))
 
-    def erase(self, cut: Callable[[], object]) -> int:
-        """Take the patient out of everything; return how many bytes were freed on the disk.
+    def erase(self, follow: Callable[[], object], cut: Callable[[], object]) -> Erased:
+        """Take the patient out of everything; called again, it goes on where it was broken off.
 
         Args:
+            follow: lets the pipeline `images` process its inputs as they are, and waits for it.
             cut: makes a new dataset; called if there is one that holds the patient.
         """
-        shared = list(self._shared())
+        for repo in INPUTS:
+            self._eraser.erase(repo, [self._pattern])
+        follow()
         for repo in BY_PATIENT:
             self._eraser.erase(repo, [self._pattern])
-        outputs = self._eraser.erase(IMAGES, [f"/pfs/*/out{self._pattern}"], kind=META)
-        for datum in {path.split("/")[2] for path in outputs}:
-            self._eraser.erase(IMAGES, [f"/meta/{datum}/*", f"/logs/{datum}/*"], kind=META)
+        self._erase_records()
+        shared = list(self._shared())
         self._rewrite_heads()
+        uncut = ""
         if any(one.repo == DATASET for one in shared):
-            cut()
+            try:
+                cut()
+            except (NotFound, Refused) as error:  # Of the last patient, nothing is left to cut.
+                uncut = str(error)
         for one in shared:
             self._eraser.erase(one.repo, [one.path], hashes=[one.hash])
             if one.repo == DATASET:  # The runner keeps each datum's output beside its record.
                 copies = [f"/pfs/*/out{one.path}"]
                 self._eraser.erase(DATASET, copies, kind=META, hashes=[one.hash])
-        return self._eraser.collect()
+        return Erased(freed=self._eraser.collect(), uncut=uncut)
+
+    def _erase_records(self) -> None:
+        """Take the datums of the patient's files out of the meta repo of `images`."""
+        named = f"/{self._unit}/"
+        told = self._eraser.erase(IMAGES, [RECORDS, PENDING], kind=META, holding=named)
+        datums = {path.split("/")[2] for path in told if path.startswith("/meta/")}
+        if outputs := [f"/{folder}/{datum}/**" for datum in datums for folder in ("pfs", "logs")]:
+            self._eraser.erase(IMAGES, outputs, kind=META)
 
     @property
     def _pattern(self) -> str:
@@ -110,12 +145,13 @@ class Forgetting:
             (LABELS, "/*.csv", self._table),
             (EXPERIMENTS, "/*/experiment.json", self._experiment),
             (DATASET, f"{SHARDS}/*.npz", self._shard),
+            (DATASET, f"/{REPORT}", self._report),
         )
 
     def _rewrite_heads(self) -> None:
         """Write the newest tables and experiments anew."""
-        for repo, _, without in self._kinds()[:-1]:
-            if self._store.head(repo) is None:
+        for repo, _, without in self._kinds():
+            if repo == DATASET or self._store.head(repo) is None:  # A cut writes that.
                 continue
             changed = {
                 path: made
@@ -148,6 +184,9 @@ class Forgetting:
     def _shard(self, data: bytes) -> bytes | None:
         with np.load(io.BytesIO(data)) as part:
             return b"" if self._unit in part["unit"] else None
+
+    def _report(self, data: bytes) -> bytes | None:
+        return b"" if f"/{self._unit}/".encode() in data else None
 
     def _versions(self) -> Iterator[int]:
         for version, record in releases.records(self._store).items():
