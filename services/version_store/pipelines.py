@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import betterproto
 from pachyderm_sdk.api import pfs, pps
 
-from services.version_store import branches, commits, inputs, jobs, references, repos, specs
+from services.version_store import branches, commits, cron, inputs, jobs, references, repos, specs
 from services.version_store.database import Sql
 from services.version_store.errors import StoreError, exists, unimplemented
 from services.version_store.references import Row
@@ -57,6 +57,7 @@ def create(change: Change, request: pps.CreatePipelineRequest) -> None:
     )
     jobs.stop_all(change, named, "all jobs killed because pipeline was updated")
     _wire(change, made)
+    change.schedule = True
 
 
 def _check(request: pps.CreatePipelineRequest) -> None:
@@ -81,6 +82,7 @@ def _new(
     change: Change, request: pps.CreatePipelineRequest, before: pps.PipelineInfo | None
 ) -> pps.PipelineInfo:
     inputs.complete(request.input, request.pipeline)
+    cron.check(request.input, moment(change.now))
     request.output_branch = request.output_branch or "master"
     request.datum_tries = request.datum_tries or TRIES
     request.reprocess_spec = request.reprocess_spec or "until_success"
@@ -195,6 +197,7 @@ def _stopped(change: Change, named: pps.Pipeline, *, stopped: bool) -> None:
     query = "UPDATE pipelines SET info = ? WHERE key = ?"
     change.sql.execute(query, (bytes(made), row["key"]))
     _wire(change, made)
+    change.schedule = True
 
 
 def delete(change: Change, request: pps.DeletePipelineRequest) -> None:
@@ -213,10 +216,10 @@ def delete(change: Change, request: pps.DeletePipelineRequest) -> None:
     _wire(change, made)
     kinds = ("spec", "meta") if request.keep_repo else ("user", "spec", "meta")
     gone = [references.try_repo(sql, _repo(made.pipeline, kind)) for kind in kinds]
-    crons = [each.cron for each in inputs.visit(made.details.input) if each.cron.repo]
-    for cron in crons:
-        owner = pfs.Repo(name=cron.repo, type="user", project=pfs.Project(name=cron.project))
+    for ticks in (each.cron for each in inputs.visit(made.details.input) if each.cron.repo):
+        owner = pfs.Repo(name=ticks.repo, type="user", project=pfs.Project(name=ticks.project))
         gone.append(references.try_repo(sql, owner))
+    change.schedule = True
     repos.delete_all(change, [repo for repo in gone if repo is not None], force=request.force)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from betterproto.lib.google.protobuf import Empty
 from pachyderm_sdk.api import pps
 
-from services.version_store import datums, jobs, logs, pipelines, records, transactions
+from services.version_store import cron, datums, jobs, logs, pipelines, records, transactions
 from services.version_store.calls import Calls
 from services.version_store.rpc import Call, Method
 from services.version_store.store import Store
@@ -57,6 +57,7 @@ def methods(store: Store) -> Mapping[str, Method]:
         "DeletePipelines": calls.write(pps.DeletePipelinesRequest, pipelines.delete_many),
         "StartPipeline": calls.write(pps.StartPipelineRequest, pipelines.start),
         "StopPipeline": calls.write(pps.StopPipelineRequest, pipelines.stop),
+        "RunCron": calls.write(pps.RunCronRequest, cron.run),
         "RerunPipeline": calls.write(pps.RerunPipelineRequest, pipelines.rerun),
         "InspectJob": Method(pps.InspectJobRequest, inspect_job),
         "ListJob": calls.read_many(pps.ListJobRequest, jobs.every),

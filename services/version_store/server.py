@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 
 from chexnet.errors import ConfigError
-from services.version_store import branches, cluster_api, erasing, jobs, pfs_api, pps_api
+from services.version_store import branches, cluster_api, cron, erasing, jobs, pfs_api, pps_api
 from services.version_store.rpc import MESSAGE, Services
 from services.version_store.store import Change, Store
 
@@ -52,10 +52,13 @@ class Server:
             rule = "CHEXNET_VERSION_STORE__LISTEN must be a free address of this machine."
             raise ConfigError(f"{rule} Received: {listen}. Choose another port.") from error
         self._server.start()
+        self._ticker = cron.Ticker(self.store)
+        self._ticker.start()
 
     def stop(self, grace: float = 5.0) -> None:
         """Let calls end for `grace` seconds, and release the folder."""
         self._server.stop(grace).wait()
+        self._ticker.stop()
         self.store.close()
         self._lock.close()
 

@@ -28,6 +28,7 @@ class Change:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     now: int = field(default_factory=now)
     moved: list[int] = field(default_factory=list)
+    schedule: bool = False  # Whether another pipeline may tick, or none.
     garbage: bool = False  # Whether files may have lost their last commit.
 
 
@@ -39,6 +40,7 @@ class Store:
         self.database = Database(folder / "store.sqlite")
         self.blobs = Blobs(folder / "packs", self.database)
         self._propagate = propagate
+        self.scheduled = threading.Event()
         self._garbage = threading.Event()
         self._closed = False
         self._collector = threading.Thread(target=self._collect, name="collector", daemon=True)
@@ -53,6 +55,8 @@ class Store:
             self._propagate(made)
         if made.garbage and keep:
             self._garbage.set()
+        if made.schedule and keep:
+            self.scheduled.set()
 
     def _collect(self) -> None:
         """Free what changes leave behind, as they come."""
