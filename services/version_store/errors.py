@@ -32,7 +32,7 @@ def unimplemented(what: str) -> StoreError:
     """Return an UNIMPLEMENTED that says which part this server has."""
     return StoreError(
         f"{what} is not part of this version store, which serves projects, repos, branches, "
-        "commits, files, transactions, pipelines, jobs and datums of Pachyderm's API. Use Pachyderm "
-        "itself for it.",
+        "commits, files, transactions, pipelines, jobs and datums of Pachyderm's API. Use "
+        "Pachyderm itself for it.",
         grpc.StatusCode.UNIMPLEMENTED,
     )
