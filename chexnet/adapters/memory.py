@@ -191,6 +191,10 @@ class MemoryStore:
         """Return the last commit."""
         return next(reversed(self._commits[repo]), None) if repo in self._commits else None
 
+    def commits(self, repo: str) -> Iterator[str]:
+        """Yield the commits, the newest first."""
+        yield from reversed(self._commits.get(repo, {}))
+
     def _tree(self, repo: str, commit: str | None) -> dict[str, bytes]:
         wanted = commit or self.head(repo)
         if wanted is None:

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 app = typer.Typer()
 # Facts that only --json tells.
 LONG = ("metrics", "run", "shards", "schema", "labels", "params", "host", "history")
-TELLING = ("images", "config", "network", "arm", "count", "missing")  # One of them in a box.
+TELLING = (
+    "images",
+    "config",
+    "network",
+    "arm",
+    "count",
+    "split",
+    "learnt from it",
+    "missing",
+)  # One of them in a box.
 COLOURS = {"image": "magenta", "upload": "cyan", "prediction": "green", "version": "yellow"}
 MOODS = {"prediction": "good", "version": "waiting", "training": "busy", "dataset": "busy"}
 
@@ -33,7 +42,8 @@ def lineage(
     """Walk back to what something came from, and forward to what came from it.
 
     A prediction leads back to its version, training, dataset and images; an image forward to every
-    prediction on it and every version that has learnt from it; a commit goes both ways.
+    prediction on it, every dataset that holds it and every version that was trained on those; a
+    commit goes both ways.
 
     Examples: chexnet lineage 01936d2e-8f5a-7c21-9b57-0f6f0a3c1d42; chexnet lineage 3;
     chexnet lineage dataset@6451bfec6b4145b9994a164e38785cf8 --out lineage.svg

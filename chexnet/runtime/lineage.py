@@ -6,19 +6,19 @@ is Pachyderm's own provenance; predictions and releases are records that name th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from chexnet.data.dataset import INDEX
+from chexnet.data.splits import split_of
 from chexnet.errors import NotFound
-from chexnet.messages import Prediction, Release, decode_json
+from chexnet.messages import Prediction, Release
 from chexnet.models import card as cards
+from chexnet.runtime import archived
 from chexnet.steps.ports import Store
 
-RAW, PREDICTIONS, RELEASES = "raw", "predictions", "releases"
-DATA, RUN, RELEASED = "/data", "/run.json", "/release"
+RUN, DATASET = "/run.json", "dataset"
 NEWEST = 3  # Commits of one repo that are shown below another.
 
 
@@ -50,12 +50,12 @@ def trace(store: Store, model: str, thing: str) -> Node:
         return msgspec.structs.replace(
             version(store, model, int(thing)), leads=_answers(store, int(thing))
         )
-    if found := _by_file(store, thing):
+    if found := archived.named(store, thing):
         if thing == found[0][0].prediction_id:
             return _prediction(store, model, *found[0], back=True)
-    elif found := [(p, c) for p, c in _predictions(store) if p.image_id == thing]:
-        return _image(store, model, thing, found)
-    raw = _raw(store, thing)
+    elif image := _image(store, model, thing):
+        return image
+    raw = archived.upload(store, thing)
     if not found and raw is None:
         rule = "A lineage starts at an upload, a prediction, an image, a version or a commit."
         todo = "The archivers may not have written it yet: try again, or see chexnet status."
@@ -81,7 +81,7 @@ def _back(store: Store, repo: str, name: str) -> Node:
 def _forward(store: Store, model: str, repo: str, name: str) -> tuple[Node, ...]:
     made = [
         Node(kind="version", name=f"{model} {r.version}", facts={"network": r.network})
-        for r in _releases(store)
+        for r in archived.releases(store)
         if (r.repo, r.commit) == (repo, name)
     ]
     by_repo: dict[str, list[str]] = {}
@@ -103,15 +103,15 @@ def _forward(store: Store, model: str, repo: str, name: str) -> tuple[Node, ...]
 
 
 def _kind(repo: str) -> str:
-    if repo == "dataset":
+    if repo == DATASET:
         return "dataset"
     return "training" if repo.startswith("models-") else "commit"
 
 
 def _known(store: Store, repo: str, name: str) -> dict[str, Any]:
     """Return what a commit says of itself, if it is one that does."""
-    file = {"dataset": INDEX, "training": RUN}.get(_kind(repo))
-    return _json(store, repo, file, name) if file else {}
+    file = {DATASET: INDEX, "training": RUN}.get(_kind(repo))
+    return archived.json(store, repo, file, name) if file else {}
 
 
 def version(store: Store, model: str, number: int) -> Node:
@@ -132,7 +132,7 @@ def version(store: Store, model: str, number: int) -> Node:
 def _answers(store: Store, number: int) -> tuple[Node, ...]:
     """Return how often a version has predicted, for each arm that it stood for."""
     counts: dict[str, int] = {}
-    for made, _ in _predictions(store):
+    for made, _ in archived.predictions(store):
         if made.version == number:
             counts[made.arm] = counts.get(made.arm, 0) + 1
     return tuple(
@@ -143,10 +143,10 @@ def _answers(store: Store, number: int) -> tuple[Node, ...]:
 
 def release(store: Store, model: str, number: int) -> Release:
     """Return the release record of a version; raise NotFound."""
-    for record in _releases(store):
+    for record in archived.releases(store):
         if (record.model, record.version) == (model, number):
             return record
-    known = sorted(r.version for r in _releases(store) if r.model == model)
+    known = sorted(r.version for r in archived.releases(store) if r.model == model)
     rule = f"A version must be released. Released are {', '.join(map(str, known)) or 'none'}."
     raise NotFound(f"{rule} Received: {number}. Release one with: chexnet release")
 
@@ -154,7 +154,7 @@ def release(store: Store, model: str, number: int) -> Release:
 def card(store: Store, model: str, number: int) -> cards.Card:
     """Return the card of a version, as it was committed; raise NotFound."""
     record = release(store, model, number)
-    return cards.parse(store.read(record.repo, f"{RELEASED}/{cards.CARD}", record.commit))
+    return cards.parse(store.read(record.repo, f"{archived.RELEASED}/{cards.CARD}", record.commit))
 
 
 def _training(store: Store, record: Release) -> Node:
@@ -163,7 +163,7 @@ def _training(store: Store, record: Release) -> Node:
         dataset = _back(store, repo, name)
     except NotFound as error:  # The chain ends here, and says so.
         dataset = Node(kind="dataset", name=record.dataset, facts={"missing": str(error)})
-    run = _json(store, record.repo, RUN, record.commit)
+    run = archived.json(store, record.repo, RUN, record.commit)
     facts = {"line": record.line, "code": record.code, "run": run}
     return Node(
         kind="training", name=f"{record.repo}@{record.commit}", facts=facts, links=(dataset,)
@@ -180,7 +180,7 @@ def _prediction(store: Store, model: str, made: Prediction, commit: str, *, back
         "experiment": made.experiment,
         "predicted_at": made.predicted_at.isoformat(timespec="milliseconds"),
         "tensor_sha256": made.tensor_sha256,
-        "archived": f"{PREDICTIONS}@{commit}",
+        "archived": f"{archived.PREDICTIONS}@{commit}",
     }
     links = (_version(store, model, made.version),) if back else ()
     return Node(kind="prediction", name=made.prediction_id, facts=facts, links=links)
@@ -193,67 +193,39 @@ def _version(store: Store, model: str, number: int) -> Node:
         return Node(kind="version", name=f"{model} {number}", facts={"missing": str(error)})
 
 
-def _image(store: Store, model: str, name: str, found: list[tuple[Prediction, str]]) -> Node:
-    """Return an image with every prediction on it, and every version that has learnt from it."""
+def _image(store: Store, model: str, name: str) -> Node | None:
+    """Return an image with its uploads, and the datasets that hold it; None if it is none."""
+    files = archived.files(store, name)
+    found = [(p, c) for p, c in archived.predictions(store) if p.image_id == name]
+    if not files and not found:
+        return None
     uploads: dict[str, list[Node]] = {}
     for made, commit in found:
         node = _prediction(store, made.model, made, commit, back=False)
         uploads.setdefault(made.upload_id, []).append(node)
     predicted = (
-        Node(kind="upload", name=upload, facts=_raw(store, upload) or {}, leads=tuple(nodes))
-        for upload, nodes in sorted(uploads.items())
+        Node(kind="upload", name=upload, facts=archived.upload(store, upload) or {}, leads=(*made,))
+        for upload, made in sorted(uploads.items())
     )
-    learnt = (
-        Node(kind="version", name=f"{model} {r.version}", facts={"learnt from it": r.dataset})
-        for r in _releases(store)
-        if name in _seen(store, r)
-    )
-    return Node(kind="image", name=name, leads=(*predicted, *learnt))
+    units = {place.unit for place in files.values()} | {p.unit for p, _ in found}
+    unit = max(units, key=lambda unit: unit != name)  # As a dataset has it: the patient's, if any.
+    held = _holding(store, model, name, unit)
+    facts = {"archived": [*files], "unit": unit}
+    return Node(kind="image", name=name, facts=facts, leads=(*predicted, *held))
 
 
-def _seen(store: Store, record: Release) -> tuple[str, ...]:
-    """Return the units and images that a version was trained on; none if its card is gone."""
-    try:
-        data = store.read(record.repo, f"{RELEASED}/{cards.CARD}", record.commit)
-    except NotFound:
-        return ()
-    return cards.parse(data).training_units
-
-
-def _by_file(store: Store, thing: str) -> list[tuple[Prediction, str]]:
-    """Return the predictions whose files are named after `thing`, an upload or a prediction."""
-    commit = store.head(PREDICTIONS)
-    paths = store.list(PREDICTIONS, DATA, commit) if commit else []
-    named = [p for p in paths if p.rsplit("/", 1)[-1].startswith(f"{thing}.")]
+def _holding(store: Store, model: str, image: str, unit: str) -> list[Node]:
+    """Return the datasets that hold an image, each with the versions that were trained on it."""
+    by_dataset: dict[str, list[Node]] = {
+        f"{DATASET}@{commit}": [] for commit in archived.datasets(store, image)
+    }
+    for record in archived.releases(store):
+        learnt = not {image, unit}.isdisjoint(archived.learnt(store, record))
+        if learnt or record.dataset in by_dataset:
+            facts = {"learnt from it": "yes" if learnt else "no"}
+            node = Node(kind="version", name=f"{model} {record.version}", facts=facts)
+            by_dataset.setdefault(record.dataset, []).append(node)
     return [
-        (decode_json(store.read(PREDICTIONS, p, commit), Prediction), str(commit)) for p in named
+        Node(kind="dataset", name=name, facts={"split": split_of(unit)}, leads=tuple(versions))
+        for name, versions in by_dataset.items()
     ]
-
-
-def _predictions(store: Store) -> Iterator[tuple[Prediction, str]]:
-    """Yield every prediction in the archive: only an image is looked for this way."""
-    if (commit := store.head(PREDICTIONS)) is not None:
-        for _, data in store.fetch(PREDICTIONS, DATA, commit):
-            yield decode_json(data, Prediction), commit
-
-
-def _releases(store: Store) -> Iterator[Release]:
-    if store.head(RELEASES) is not None:
-        for path, data in store.fetch(RELEASES, "/"):
-            if path.endswith(".json"):
-                yield decode_json(data, Release)
-
-
-def _raw(store: Store, upload_id: str) -> dict[str, Any] | None:
-    """Return where the upload's file lies in the archive."""
-    commit = store.head(RAW)
-    paths = store.list(RAW, DATA, commit) if commit else []
-    path = next((p for p in paths if p.rsplit("/", 1)[-1].split(".")[0] == upload_id), None)
-    return {"archived": f"{RAW}@{commit}:{path}"} if path else None
-
-
-def _json(store: Store, repo: str, path: str, commit: str) -> dict[str, Any]:
-    try:
-        return dict(msgspec.json.decode(store.read(repo, path, commit)))
-    except NotFound as error:
-        return {"missing": str(error)}

@@ -106,6 +106,9 @@ class Store(Protocol):
     def head(self, repo: str) -> str | None:
         """Return the last finished commit of the repo's branch; None where there is none."""
 
+    def commits(self, repo: str) -> Iterator[str]:
+        """Yield the finished commits of the repo's branch, the newest first."""
+
     def read(self, repo: str, path: str, commit: str | None = None) -> bytes:
         """Return one file of `commit`, else of the head; raise NotFound."""
 

@@ -85,6 +85,13 @@ def test_an_older_commit_still_reads_as_it_was(store: Store) -> None:
     assert store.head("raw") == second
 
 
+def test_commits_are_told_newest_first(store: Store) -> None:
+    assert list(store.commits("raw")) == []
+    made = [store.write("raw", {FILM: bytes(n)}) for n in range(3)]
+    assert list(store.commits("raw")) == made[::-1]
+    assert list(store.commits("nope")) == []
+
+
 def test_removed_paths_are_gone_from_the_next_commit_only(store: Store) -> None:
     first = store.write("raw", {FILM: b"film", "/data/other": b"o"})
     store.write("raw", {}, remove=[FILM, "/never/there"])

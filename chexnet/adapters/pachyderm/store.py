@@ -62,16 +62,19 @@ class PachydermStore:
 
     def head(self, repo: str) -> str | None:
         """Return the last commit that finished without an error."""
+        return next(self.commits(repo), None)
+
+    def commits(self, repo: str) -> Iterator[str]:
+        """Yield the commits that finished without an error, the newest first."""
         to = pfs.Commit(repo=self._at.repo(repo), branch=self._at.branch(repo))
         with self._at.errors(f"repo {repo}"):
             try:
                 for info in self._pfs.list_commit(repo=self._at.repo(repo), to=to):
                     if info.finished.year > 1970 and not info.error:
-                        return str(info.commit.id)
+                        yield str(info.commit.id)
             except grpc.RpcError as error:
                 if code(error) != grpc.StatusCode.NOT_FOUND:
                     raise
-        return None
 
     def read(self, repo: str, path: str, commit: str | None = None) -> bytes:
         """Return one file."""

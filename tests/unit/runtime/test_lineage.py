@@ -7,13 +7,17 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from chexnet.adapters.memory import MemoryStore
 from chexnet.cli.lineage import plain, tree
 from chexnet.errors import NotFound
 from chexnet.messages import Prediction, Release
+from chexnet.models import card as cards
+from chexnet.runtime import archived
 from chexnet.runtime.lineage import trace
+from tests.unit.test_release import CARD
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -62,7 +66,7 @@ def store() -> MemoryStore:
     made.write("releases", {"/xray/1.json": release.encode()})
     made.write("models-a", {"/run.json": b'{"seed": 8}'})  # A later run of the line.
     made.write("dataset", {"/index.json": b'{"images": {"train": 999}}'})
-    made.write("raw", {"/data/20260102/up1.png": b"", "/data/20260102/up2.png": b""})
+    made.write("raw", {f"/data/20260102/u/{n}.im1.png": b"" for n in ("up1", "up2")})
     archived = [
         prediction("up1", "im1", 1),
         prediction("up1", "im1", 9, kind="shadow"),
@@ -70,7 +74,7 @@ def store() -> MemoryStore:
         prediction("up3", "im2", 1),
     ]
     made.write(
-        "predictions", {f"/data/20260102/{p.prediction_id}.json": p.encode() for p in archived}
+        "predictions", {f"/data/20260102/u/{p.prediction_id}.json": p.encode() for p in archived}
     )
     return made
 
@@ -92,7 +96,7 @@ def test_a_prediction_leads_back_to_the_dataset_it_was_trained_on(store) -> None
 
 def test_an_upload_leads_to_its_answer_and_its_shadow(store) -> None:
     node = trace(store, "xray", "up1")
-    assert node.facts["archived"].endswith(":/data/20260102/up1.png")
+    assert node.facts["archived"].endswith(":/data/20260102/u/up1.im1.png")
     assert sorted(made.name for made in node.leads) == ["up1.b.shadow", "up1.champion.answer"]
 
 
@@ -104,6 +108,75 @@ def test_an_image_leads_forward_to_every_prediction_on_it(store) -> None:
         "up1.champion.answer",
         "up2.champion.answer",
     ]
+
+
+IMAGE = "ab" * 32
+
+
+@pytest.fixture
+def imported(store: MemoryStore) -> MemoryStore:
+    """An image that was imported and never predicted, and four datasets cut around it."""
+    for repo in ("nih", "images", "labels"):
+        store.ensure(repo)
+    file = f"/data/bulk/p7/{IMAGE}"
+    store.write("nih", {f"{file}.png": b""})
+    without = store.write("images", {"/data/bulk/p1/other.npy": b""})
+    with_it = store.write("images", {f"{file}.npy": b""})
+    unknown = store.write("labels", {"/bulk.csv": b"image_id,patient,Mass\nother,p1,1\n"})
+    known = store.write(
+        "labels", {"/bulk.csv": f"image_id,patient,Mass\nother,p1,1\n{IMAGE},p7,1\n".encode()}
+    )
+    for images, labels in (
+        (without, known),
+        (with_it, unknown),
+        (with_it, known),
+        (with_it, known),
+    ):
+        cut = store.write("dataset", {"/index.json": b"{}"})
+        store.derive(("dataset", cut), ("images", images), ("labels", labels))
+    return store
+
+
+def test_an_imported_image_leads_to_the_datasets_that_hold_it(imported: MemoryStore) -> None:
+    second, first, *_ = imported.commits("dataset")
+    node = trace(imported, "xray", IMAGE)
+    assert [(made.kind, made.name) for made in node.leads] == [
+        ("dataset", f"dataset@{second}"),
+        ("dataset", f"dataset@{first}"),
+    ]
+    # SHA-256 of "split", a zero byte and "p7" begins with 0x4e: a share of 0.30, below 70 %.
+    assert node.leads[0].facts == {"split": "train"}
+    assert node.facts["unit"] == "p7"
+    (where,) = node.facts["archived"]
+    assert where.endswith(f":/data/bulk/p7/{IMAGE}.png")
+
+
+def test_an_image_leads_over_its_datasets_to_the_versions_that_learnt_from_it(
+    imported: MemoryStore,
+) -> None:
+    second, first, _, unlabelled = (c for c in list(imported.commits("dataset"))[:4])
+    for number, (dataset, units) in enumerate(
+        ((first, ("p7",)), (first, ("p1",)), (unlabelled, ("p1",)), ("f" * 32, (IMAGE,))), start=2
+    ):
+        card = structs.replace(CARD, training_units=units)
+        commit = imported.write("models-a", {f"/release/{cards.CARD}": card.encode()})
+        record = structs.replace(
+            next(archived.releases(imported)),
+            version=number,
+            commit=commit,
+            dataset=f"dataset@{dataset}",
+        )
+        imported.write("releases", {f"/xray/{number}.json": record.encode()})
+    leads = {made.name: made for made in trace(imported, "xray", IMAGE).leads}
+    learnt = {
+        name: [(v.name, v.facts["learnt from it"]) for v in made.leads]
+        for name, made in leads.items()
+    }
+    assert learnt == {
+        f"dataset@{second}": [],
+        f"dataset@{first}": [("xray 2", "yes"), ("xray 3", "no")],
+        f"dataset@{'f' * 32}": [("xray 5", "yes")],  # Its commit is gone, its card is not.
+    }
 
 
 def test_a_version_leads_forward_to_its_answers(store) -> None:
