@@ -12,6 +12,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
+RUN = 5  # Processes that may die one after the other.
 
 
 def spread(
@@ -30,7 +31,7 @@ def spread(
         crashed: what is yielded for an item that its process died of.
 
     Raises:
-        BrokenProcessPool: a process died, and there is no `crashed`.
+        BrokenProcessPool: a process died, and there is no `crashed`; or they all do.
     """
     workers = min(processes or len(os.sched_getaffinity(0)), len(items))
     if workers <= 1:
@@ -89,16 +90,24 @@ def _submitted(
 def _carefully(
     task: Callable[[Item], Done], part: Sequence[Item], crashed: Callable[[Item], Done]
 ) -> Iterator[Done]:
-    """Do one item at a time, so that it is known which one a process dies of."""
-    pool = _pool(1)
+    """Do one item at a time, so that it is known which one a process dies of.
+
+    Raises:
+        BrokenProcessPool: several died in a row; that is nothing in the files.
+    """
+    pool, run = _pool(1), 0
     try:
         for item in part:
             try:
-                yield pool.submit(task, item).result()
+                done = pool.submit(task, item).result()
+                run = 0
             except BrokenProcessPool:
-                yield crashed(item)
+                if (run := run + 1) == RUN:
+                    raise
+                done = crashed(item)
                 pool.shutdown()
                 pool = _pool(1)
+            yield done
     finally:
         pool.shutdown()
 

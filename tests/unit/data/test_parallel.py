@@ -40,6 +40,16 @@ def test_without_a_way_to_tell_it_is_an_error() -> None:
         list(spread(_dies_of_seventeen, range(20), processes=2))
 
 
+def test_where_every_process_dies_it_ends_instead_of_telling_each_item() -> None:
+    with pytest.raises(BrokenProcessPool):
+        list(spread(_dies, range(100), processes=2, crashed=lambda item: item))
+
+
+def _dies(item: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
 def _mark(folder: Path, item: int) -> None:
     (folder / str(item)).touch()
 
