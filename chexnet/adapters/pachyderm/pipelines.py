@@ -24,7 +24,7 @@ from chexnet.adapters.pachyderm.jobs import (
     of_pipeline,
 )
 from chexnet.adapters.pachyderm.store import requests
-from chexnet.errors import NotFound
+from chexnet.errors import NotFound, Refused
 from chexnet.settings import StoreSettings
 
 ASK = 0.5  # Seconds: Pachyderm tells of a job's end only; how far it is has to be asked for.
@@ -108,13 +108,16 @@ class PachydermPipelines:
         return [of_pipeline(info) for info in reversed(found)]
 
     def jobs(self, pipeline: str | None = None, limit: int = 20) -> list[Job]:
-        """Return jobs, the newest first."""
-        with self._at.errors(f"pipeline {pipeline}"):
+        """Return jobs, the newest first; raise NotFound if there is no such pipeline."""
+        with self._at.errors(f"there is no pipeline {pipeline}"):
             if pipeline is None:
                 found = self._pps.list_job(projects=[self._at.project], history=-1)
             else:
                 found = self._pps.list_job(pipeline=self._named(pipeline), history=-1)
-            return [of_job(info) for info in islice(found, limit)]
+            jobs = [of_job(info) for info in islice(found, limit)]
+            if not jobs and pipeline is not None:
+                self._pps.inspect_pipeline(pipeline=self._named(pipeline))
+            return jobs
 
     def job(self, pipeline: str, job: str) -> Job:
         """Return one job; raise NotFound."""
@@ -178,8 +181,16 @@ class PachydermPipelines:
             return [of_meta(b"".join(piece.value for piece in pieces)) for pieces in read]
 
     def run(self, pipeline: str, *, reprocess: bool = False) -> Job:
-        """Open a job on the inputs as they are; with `reprocess`, every datum is done anew."""
+        """Open a job on the inputs as they are; with `reprocess`, every datum is done anew.
+
+        Raises:
+            Refused: the pipeline is stopped, so it opens no jobs.
+        """
         with self._at.errors(f"there is no pipeline {pipeline}"):
+            if self._pps.inspect_pipeline(pipeline=self._named(pipeline)).stopped:
+                rule = "A pipeline opens jobs while it is not stopped."
+                todo = f"Let it go on with: chexnet pipeline start {pipeline}"
+                raise Refused(f"{rule} Received: {pipeline}, which is. {todo}")
             self._pps.rerun_pipeline(pipeline=self._named(pipeline), reprocess=reprocess)
         return self.jobs(pipeline, 1)[0]
 

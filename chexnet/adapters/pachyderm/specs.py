@@ -29,12 +29,13 @@ def parse(spec: Mapping[str, Any], project: str) -> pps.CreatePipelineRequest:
     """
     try:
         request: pps.CreatePipelineRequest = pps.CreatePipelineRequest().from_dict(dict(spec))
-        known = request.to_dict(casing=betterproto.Casing.SNAKE, include_default_values=True)
+        arrives = pps.CreatePipelineRequest().parse(bytes(request))
+        known = arrives.to_dict(casing=betterproto.Casing.SNAKE, include_default_values=True)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         rule = "A pipeline's spec must have the fields of Pachyderm's CreatePipelineRequest."
         raise ConfigError(f"{rule} Received: {error}, in {spec.get('pipeline')}.") from error
     for unknown in _unknown(spec, known, ""):
-        rule = "A pipeline's spec must have fields that Pachyderm knows."
+        rule = "A pipeline's spec must have fields that Pachyderm knows, of its types."
         raise ConfigError(f"{rule} Received: {unknown}, in {spec.get('pipeline')}. Correct it.")
     request.pipeline.project = pfs.Project(name=project)
     for each in inputs(request.input):
@@ -46,14 +47,16 @@ def parse(spec: Mapping[str, Any], project: str) -> pps.CreatePipelineRequest:
 
 
 def _unknown(given: Any, known: Any, path: str) -> Iterator[str]:
-    """Yield the paths of fields in `given` that did not arrive in `known`."""
-    if isinstance(given, Mapping) and isinstance(known, Mapping):
+    """Yield the paths of fields in `given` that did not arrive in `known`, or as another kind."""
+    if any(isinstance(given, kind) != isinstance(known, kind) for kind in (Mapping, list)):
+        yield path[:-1]
+    elif isinstance(given, Mapping):
         for name, value in given.items():
             if name in known:
                 yield from _unknown(value, known[name], f"{path}{name}.")
             else:
                 yield f"{path}{name}"
-    elif isinstance(given, list) and isinstance(known, list):
+    elif isinstance(given, list):
         for n, (one, other) in enumerate(zip(given, known, strict=False)):
             yield from _unknown(one, other, f"{path}{n}.")
 
