@@ -28,6 +28,7 @@ class Site:
     """One project with its pipelines, and short ways to use it."""
 
     def __init__(self, address: str, input_: str) -> None:
+        self.address = address
         self.source = load(input_)
         self.store = PachydermStore(address, PROJECT)
         self.pipelines = PachydermPipelines(address, PROJECT)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
+from typer.testing import CliRunner
 
+from chexnet.cli.main import app
 from chexnet.data import places
 from chexnet.data.checkout import unpack
 from chexnet.errors import NotFound, Refused
@@ -199,3 +202,42 @@ def test_the_same_files_in_newer_commits_are_nothing_new(waveform: Site, tmp_pat
     again = waveform.cut()
     assert (again.commit, again.new) == (made.commit, False)
     assert [one.commit for one in every(waveform.store, waveform.pipelines, 20)] == [made.commit]
+
+
+def test_the_commands_say_what_was_done_and_what_comes_next(
+    waveform: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "ENV_FILE": tmp_path / "none.env",
+        "PIPELINE": sites.PROJECT,
+        "INPUT": "waveform",
+        "STATE": tmp_path,
+        "KAFKA__BOOTSTRAP": "127.0.0.1:1",
+        "STORE__ADDRESS": waveform.address,
+        "SERVING__REPLICAS": "127.0.0.1:1",
+        "GATEWAY__URL": "http://127.0.0.1:1",
+        "GATEWAY__TOKEN_FILE": tmp_path / "token",
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(f"CHEXNET_{name}", str(value))
+
+    def chexnet(*words: str) -> str:
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    signals.write(tmp_path / "traces", 20)
+    (tmp_path / "traces" / "trace-00003.csv").write_text("hello")
+    said = chexnet("data", "import", str(tmp_path / "traces"))
+    assert "Left out trace-00003.csv: " in said
+    assert "traces holds 19 images; 19 are new" in said
+    assert "chexnet dataset cut" in said
+    made = json.loads(chexnet("dataset", "cut", "--json"))
+    assert (made["new"], sum(made["images"].values()), made["report"]["images"]) == (True, 19, 19)
+    assert made == {**json.loads(chexnet("dataset", "show", "--json")), "new": True}
+    (listed,) = json.loads(chexnet("dataset", "list", "--json"))
+    assert listed["dataset"] == made["dataset"]
+    said = chexnet("dataset", "cut")
+    assert f"Nothing is new since {made['dataset']}" in said
+    assert f"chexnet train --line a --dataset {made['dataset']}" in said
+    assert "19" in chexnet("dataset", "list")
