@@ -56,7 +56,7 @@ def lineage(
     settings = Settings()
     node = trace(PachydermStore(settings.store, settings.pipeline), settings.model, thing)
     if out is not None:
-        out.write_bytes(draw(*graph(node), f"Lineage of {thing}", out.suffix[1:]))
+        out.write_bytes(draw(*graph(node), f"Lineage of {_cut(thing, 48)}", out.suffix[1:]))
         typer.echo(f"Wrote {out}.")
     elif as_json:
         typer.echo(json.dumps(plain(node)))
@@ -125,7 +125,7 @@ def graph(node: Node) -> tuple[dict[str, Box], list[Arrow]]:
     return boxes, list(arrows.values())
 
 
-def _cut(text: str, most: int = 26) -> str:
+def _cut(text: str, most: int = 23) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +12,13 @@ from chexnet.cli.progress import bar
 
 if TYPE_CHECKING:
     from chexnet.adapters.pachyderm import Job, PachydermPipelines
-    from chexnet.runtime.drawing import Arrow, Box
 
 app = typer.Typer(no_args_is_help=True, help="See, run and stop the Pachyderm pipelines.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Name = Annotated[str, typer.Argument(help="A pipeline, e.g. images.")]
+NONE = "There are no pipelines yet. Make them with: chexnet pipeline apply"
+ALL = 100_000  # Jobs, where one is looked for.
+ID = 12  # How much of a job's id people see; all that takes an id takes how it begins.
 COLOURS = {"success": "green", "failure": "red", "unrunnable": "red", "killed": "yellow"}
 
 
@@ -58,6 +59,9 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         _print(found)
         return
+    if not found:
+        typer.echo(NONE)
+        return
     table = Table("pipeline", "reads", "state", "last job", "datums")
     for each in found:
         last = next(iter(pipelines.jobs(each.name, 1)), None)
@@ -88,13 +92,19 @@ def jobs(
     if as_json:
         _print(found)
         return
-    table = Table("pipeline", "job", "state", "datums", "created", "seconds", "reason")
+    table = Table("pipeline")
+    for column in ("job", "created", "seconds", "state"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("datums")
     for job in found:
         took = f"{job.seconds:.1f}" if job.over else ""
-        created = job.created.astimezone().isoformat(" ", "seconds")
-        told = (job.pipeline, job.id, _coloured(job.state), _counts(job), created, took, job.reason)
+        created = f"{job.created.astimezone():%m-%d %H:%M}"
+        told = (job.pipeline, job.id[:ID], created, took, _coloured(job.state), _counts(job))
         table.add_row(*told)
     Console().print(table)
+    for job in found:
+        if job.reason:
+            typer.echo(f"{job.id[:ID]} of {job.pipeline}: {job.reason}")
 
 
 @app.command()
@@ -126,7 +136,9 @@ def run(
 @app.command()
 def stop(
     name: Name,
-    job: Annotated[str | None, typer.Option(help="Kill this job only.")] = None,
+    job: Annotated[
+        str | None, typer.Option(help="Kill this job only; its id, or how that begins.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Goes on the job's record.")] = "stopped by hand",
     as_json: Json = False,
 ) -> None:
@@ -136,6 +148,7 @@ def stop(
     """
     pipelines = _pipelines()
     if job is not None:
+        job = _job(pipelines, name, job).id
         pipelines.stop_job(name, job, reason)
         told = f"Job {job} of {name} is killed."
     else:
@@ -164,7 +177,9 @@ def _say(sentence: str, value: object, *, as_json: bool) -> None:
 @app.command()
 def logs(
     name: Name,
-    job: Annotated[str | None, typer.Option(help="A job's id; the newest without one.")] = None,
+    job: Annotated[
+        str | None, typer.Option(help="A job's id, or how it begins; the newest without.")
+    ] = None,
     datum: Annotated[str, typer.Option(help="A datum's id, or how it begins.")] = "",
     follow: Annotated[bool, typer.Option(help="To the job's end.")] = False,
     as_json: Json = False,
@@ -173,14 +188,9 @@ def logs(
 
     Example: chexnet pipeline logs models-a --follow
     """
-    from chexnet.errors import NotFound
-
     pipelines = _pipelines()
-    newest = next(iter(pipelines.jobs(name, 1)), None)
-    if newest is None:
-        rule = "Logs are of a pipeline that has had a job."
-        raise NotFound(f"{rule} Received: {name}. See: chexnet pipeline list")
-    for line in pipelines.logs(name, job or newest.id, datum=datum, follow=follow):
+    found = _job(pipelines, name, job or "").id
+    for line in pipelines.logs(name, found, datum=datum, follow=follow):
         if as_json:
             _print(line)
         else:
@@ -199,14 +209,21 @@ def graph(
 
     Example: chexnet pipeline graph --out pipelines.svg
     """
+    from rich.console import Console
+
+    from chexnet.cli.trees import trees
+    from chexnet.errors import NotFound
     from chexnet.runtime import dag, drawing
 
     pipelines = _pipelines()
     found = pipelines.every()
+    if not found:
+        raise NotFound(NONE)
     last = {p.name: job for p in found for job in pipelines.jobs(p.name, 1)}
     boxes, arrows = dag.graph(found, last)
     if out is None:
-        _print_tree(boxes, arrows)
+        for tree in trees(boxes, arrows):
+            Console().print(tree)
         return
     out.write_bytes(drawing.draw(boxes, arrows, "Pipelines", out.suffix[1:]))
     typer.echo(f"Wrote {out}.")
@@ -236,27 +253,16 @@ def check(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _print_tree(boxes: Mapping[str, Box], arrows: Sequence[Arrow]) -> None:
-    from rich.console import Console
-    from rich.tree import Tree
+def _job(pipelines: PachydermPipelines, pipeline: str, begins: str) -> Job:
+    """Return the job whose id begins so, the newest for no letter; raise NotFound."""
+    from chexnet.errors import NotFound
 
-    def told(name: str, label: str) -> str:
-        about = "; ".join(boxes[name].lines)
-        return f"[bold]{name}[/] [dim]{label} {about}[/]"
-
-    def grow(tree: Tree, name: str) -> None:
-        for arrow in arrows:
-            if arrow.source == name:
-                grow(
-                    tree.add(told(arrow.target, f"from {arrow.label or '@master'};")), arrow.target
-                )
-
-    led_to = {arrow.target for arrow in arrows}
-    for name in boxes:
-        if name not in led_to:
-            tree = Tree(told(name, ""))
-            grow(tree, name)
-            Console().print(tree)
+    found = [j for j in pipelines.jobs(pipeline, ALL if begins else 1) if j.id.startswith(begins)]
+    if len(found) == 1:
+        return found[0]
+    rule = "A job is named by its id or the beginning of it."
+    received = f"Received: {begins!r}, as {len(found)} jobs of {pipeline} begin"
+    raise NotFound(f"{rule} {received}. See: chexnet pipeline jobs {pipeline}")
 
 
 def _pipelines() -> PachydermPipelines:

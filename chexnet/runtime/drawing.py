@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import combinations
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -26,6 +28,8 @@ COLOURS = {
 FORMATS = ("png", "svg")
 WIDTH, HEIGHT, ACROSS, DOWN = 2.5, 0.78, 1.15, 0.42  # Of a box, and between boxes, in inches.
 MARGIN = 0.35
+LETTER = 0.105  # Of the title, across.
+SWEEPS = 8
 _Spot = tuple[float, float]
 
 
@@ -76,9 +80,19 @@ def draw(boxes: Mapping[str, Box], arrows: Sequence[Arrow], title: str, kind: st
 def layers(names: Sequence[str], arrows: Sequence[Arrow]) -> list[list[str]]:
     """Return the columns of a layered drawing: each name right of all that lead to it.
 
-    Within a column names are in the order of the mean place of their neighbours on the left, which
-    keeps arrows from crossing (the barycentre heuristic of Sugiyama, Tagawa and Toda 1981).
+    Within a column names are in the order of the mean place of their neighbours, from the left and
+    from the right in turn, and the order with the fewest crossings stays (the barycentre heuristic
+    of Sugiyama, Tagawa and Toda 1981).
     """
+    columns = best = _swept(_columns(names, arrows), arrows, from_left=True)
+    for sweep in range(SWEEPS):
+        columns = _swept(columns, arrows, from_left=sweep % 2 == 1)
+        if _crossings(columns, arrows) < _crossings(best, arrows):
+            best = columns
+    return best
+
+
+def _columns(names: Sequence[str], arrows: Sequence[Arrow]) -> list[list[str]]:
     above = {name: [a.source for a in arrows if a.target == name] for name in names}
     below = {name: [a.target for a in arrows if a.source == name] for name in names}
     depth: dict[str, int] = {}
@@ -91,19 +105,38 @@ def layers(names: Sequence[str], arrows: Sequence[Arrow]) -> list[list[str]]:
         if not above[name] and below[name]:
             depth[name] = min(depth[down] for down in below[name]) - 1
     columns: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
-    place: dict[str, float] = {}
     for name in names:
         columns[depth[name]].append(name)
-    for column in columns:
-        at = {name: n for n, name in enumerate(column)}
-        column.sort(key=lambda name: _mean([place[u] for u in above[name] if u in place], at[name]))
-        for n, name in enumerate(column):
-            place[name] = n - len(column) / 2
     return columns
 
 
-def _mean(values: Sequence[float], otherwise: float) -> float:
-    return sum(values) / len(values) if values else otherwise
+def _swept(
+    columns: Sequence[Sequence[str]], arrows: Sequence[Arrow], *, from_left: bool
+) -> list[list[str]]:
+    """Return the columns, each in the order of the neighbours that were ordered before it."""
+    near: dict[str, list[str]] = {name: [] for column in columns for name in column}
+    for arrow in arrows:
+        one, other = (arrow.target, arrow.source) if from_left else (arrow.source, arrow.target)
+        near[one].append(other)
+    place: dict[str, float] = {}
+    swept = []
+    for column in columns if from_left else reversed(columns):
+        half = len(column) / 2
+        own = {name: n - half for n, name in enumerate(column)}
+        mean = {name: fmean([place[o] for o in near[name]] or [own[name]]) for name in column}
+        swept.append(sorted(column, key=mean.__getitem__))
+        place.update({name: n - half for n, name in enumerate(swept[-1])})
+    return swept if from_left else swept[::-1]
+
+
+def _crossings(columns: Sequence[Sequence[str]], arrows: Sequence[Arrow]) -> int:
+    """Count the pairs of arrows between the same two columns that cross."""
+    at = {name: (x, y) for x, column in enumerate(columns) for y, name in enumerate(column)}
+    ends = [(*at[arrow.source], *at[arrow.target]) for arrow in arrows]
+    return sum(
+        (x1, x2) == (u1, u2) and (y1 - v1) * (y2 - v2) < 0
+        for (x1, y1, x2, y2), (u1, v1, u2, v2) in combinations(ends, 2)
+    )
 
 
 def _spots(columns: Sequence[Sequence[str]]) -> dict[str, _Spot]:
@@ -131,7 +164,7 @@ def _canvas(columns: Sequence[Sequence[str]], title: str) -> tuple[Figure, Axes]
             f"{rule} Install it with: pip install 'chexnet-pipeline[notebook]'"
         ) from error
     tallest = max(len(column) for column in columns)
-    width = 2 * MARGIN + len(columns) * (WIDTH + ACROSS) - ACROSS
+    width = 2 * MARGIN + max(len(columns) * (WIDTH + ACROSS) - ACROSS, LETTER * len(title))
     height = 2 * MARGIN + tallest * (HEIGHT + DOWN) - DOWN
     figure = Figure(figsize=(width, height + 0.4), facecolor="white")
     axes = figure.add_axes((0, 0, 1, height / (height + 0.4)))

@@ -8,53 +8,16 @@ from typing import Any
 import pytest
 from pachyderm_sdk.api import pfs, pps
 
-from chexnet.adapters.pachyderm import Job, PachydermPipelines, PachydermStore
+from chexnet.adapters.pachyderm import Job, PachydermPipelines
 from chexnet.errors import ConfigError, NotFound, Refused, Unavailable
+from tests.contract.jobs import Site, spec
 
 NOBODY = "0" * 32
-
-
-class Site:
-    """A project with a repo `in`, and a worker's ways to end jobs."""
-
-    def __init__(self, address: str, project: str) -> None:
-        self.store = PachydermStore(address, project)
-        self.pipelines = PachydermPipelines(address, project)
-        self.store.ensure("in")
-        self.first = self.store.write("in", {"/a": b"1"})
-
-    def tell(self, job: str, state: pps.JobState, **counts: int) -> None:
-        """Tell how a job of `out` is."""
-        at = self.pipelines._at
-        named = pps.Job(pipeline=pps.Pipeline(project=at.project, name="out"), id=job)
-        at.client.pps.update_job_state(job=named, state=state, reason="said so", **counts)
-
-    def end(self, job: str, state: pps.JobState, **counts: int) -> None:
-        """End a job of `out` as its worker does: both commits, then its state."""
-        at = self.pipelines._at
-        for kind in ("meta", "user"):
-            at.client.pfs.finish_commit(commit=at.commit("out", job, kind), force=True)
-        self.tell(job, state, **counts)
-
-    def salt(self, pipeline: str = "out") -> str:
-        """Return what makes a worker do all datums anew when it changes."""
-        at = self.pipelines._at
-        named = pps.Pipeline(project=at.project, name=pipeline)
-        return str(at.client.pps.inspect_pipeline(pipeline=named, details=True).details.salt)
 
 
 @pytest.fixture
 def site(address: str, project: pfs.Project) -> Site:
     return Site(address, project.name)
-
-
-def spec(name: str = "out", branch: str = "master", **more: Any) -> dict[str, Any]:
-    return {
-        "pipeline": {"name": name},
-        "input": {"pfs": {"name": "in", "repo": "in", "branch": branch, "glob": "/*"}},
-        "transform": {"cmd": ["true"]},
-        **more,
-    }
 
 
 def test_pipelines_are_created_once_and_then_brought_to_their_specs(site: Site) -> None:
@@ -98,7 +61,9 @@ def test_repos_that_are_read_are_made_where_they_are_missing(site: Site) -> None
     assert site.pipelines.apply(made) == {"first": "created", "second": "created"}
     found = {each.name: each.reads for each in site.pipelines.every()}
     assert found == {"first": ("one@master", "in@master"), "second": ("first@master",)}
-    assert list(found) == ["first", "second"]  # Upstream ones first.
+    assert list(found) == ["first", "second"]  # Upstream ones first,
+    site.pipelines.run("first")
+    assert [each.name for each in site.pipelines.every()] == ["first", "second"]  # also later.
     assert site.store.write("one", {"/b": b""})
 
 
@@ -122,6 +87,12 @@ def test_a_spec_that_is_none_is_refused_by_the_name_of_the_field(
     with pytest.raises(ConfigError, match=f"Received: .*({named}).*'out'"):
         site.pipelines.apply([spec(**wrong)])
     assert site.pipelines.every() == []
+
+
+def test_a_spec_that_the_server_refuses_is_told_in_its_words(site: Site) -> None:
+    unnamed = {"pfs": {"repo": "out", "glob": "/"}}
+    with pytest.raises(ConfigError, match=r"Received: late, .*must have 'name' set"):
+        site.pipelines.apply([spec(), spec("late", input=unnamed)])
 
 
 def test_each_commit_opens_a_job_of_its_id_and_a_deferred_branch_none(site: Site) -> None:

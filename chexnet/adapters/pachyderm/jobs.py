@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -70,6 +71,20 @@ class Datum(Struct, frozen=True, kw_only=True):
     state: str  # success, recovered, failed
     reason: str = ""
     inputs: tuple[str, ...]  # Paths.
+
+
+def upstream_first(pipelines: Iterable[Pipeline]) -> list[Pipeline]:
+    """Return pipelines, the longest way from an end first, so that each precedes its readers."""
+    by_name = {pipeline.name: pipeline for pipeline in pipelines}
+    readers: dict[str, list[str]] = {name: [] for name in by_name}
+    for name, pipeline in by_name.items():
+        for read in pipeline.reads:
+            readers.setdefault(read.partition("@")[0], []).append(name)
+
+    def height(name: str) -> int:
+        return max((height(reader) + 1 for reader in readers[name]), default=0)
+
+    return sorted(by_name.values(), key=lambda pipeline: (-height(pipeline.name), pipeline.name))
 
 
 def of_pipeline(info: pps.PipelineInfo) -> Pipeline:

@@ -13,7 +13,7 @@ from pachyderm_sdk.api import pfs, pps
 from pachyderm_sdk.api.transaction import TransactionRequest
 
 from chexnet.adapters.pachyderm import specs
-from chexnet.adapters.pachyderm.connection import BRANCH, Connection, code
+from chexnet.adapters.pachyderm.connection import BRANCH, Connection, code, text
 from chexnet.adapters.pachyderm.jobs import (
     Datum,
     Job,
@@ -22,9 +22,10 @@ from chexnet.adapters.pachyderm.jobs import (
     of_job,
     of_meta,
     of_pipeline,
+    upstream_first,
 )
 from chexnet.adapters.pachyderm.store import requests
-from chexnet.errors import NotFound, Refused
+from chexnet.errors import ConfigError, NotFound, Refused
 from chexnet.settings import StoreSettings
 
 ASK = 0.5  # Seconds: Pachyderm tells of a job's end only; how far it is has to be asked for.
@@ -98,14 +99,21 @@ class PachydermPipelines:
             fields = {
                 name: getattr(request, name) for name in request._betterproto.sorted_field_names
             }
-            self._pps.create_pipeline(**fields)
+            try:
+                self._pps.create_pipeline(**fields)
+            except grpc.RpcError as error:
+                if code(error) != grpc.StatusCode.UNKNOWN:  # As Pachyderm says what is not valid.
+                    raise
+                rule = "A pipeline's spec must be one that Pachyderm accepts."
+                received = f"Received: {request.pipeline.name}, of which it says: {text(error)}."
+                raise ConfigError(f"{rule} {received} Correct it.") from error
         return "created" if there is None else "updated"
 
     def every(self) -> list[Pipeline]:
         """Return the project's pipelines, upstream ones first."""
         with self._at.errors(f"project {self._at.project.name}"):
-            found = list(self._pps.list_pipeline(projects=[self._at.project], details=True))
-        return [of_pipeline(info) for info in reversed(found)]
+            listed = self._pps.list_pipeline(projects=[self._at.project], details=True)
+            return upstream_first([of_pipeline(info) for info in listed])
 
     def jobs(self, pipeline: str | None = None, limit: int = 20) -> list[Job]:
         """Return jobs, the newest first; raise NotFound if there is no such pipeline."""

@@ -41,6 +41,11 @@ def test_neighbours_are_in_the_order_of_what_they_follow() -> None:
     assert layers("abdc", arrows("ac", "bd")) == [["a", "b"], ["c", "d"]]
 
 
+def test_arrows_do_not_cross_where_another_order_keeps_them_apart() -> None:
+    # As drawn in the order of the names, d-b would cross p-a.
+    assert layers("dpqab", arrows("da", "db", "pa", "qb")) == [["p", "d", "q"], ["a", "b"]]
+
+
 def test_a_cycle_is_refused() -> None:
     with pytest.raises(ValueError, match="cycle"):
         layers("ab", arrows("ab", "ba"))
