@@ -61,8 +61,13 @@ def unpack(source: Path, name: str, into: Path) -> Dataset:
 
     Raises:
         BadInput: it is not a dataset, or of a schema that this version doesn't know.
+        NotFound: a patient was taken out of it, with a shard.
     """
     index = _parse((source / INDEX[1:]).read_bytes())
+    if missing := [s.path for s in index.shards if not (source / s.path[1:]).exists()]:
+        rule = "A dataset must have all its shards."
+        received = f"Received: {name} without {', '.join(missing)}; a patient was forgotten."
+        raise NotFound(f"{rule} {received} Make a new one with: chexnet dataset cut")
     shards = ((source / shard.path[1:]).read_bytes() for shard in index.shards)
     _write(index, shards, into)
     return replace(_open(into), name=name)

@@ -114,3 +114,10 @@ def test_a_dataset_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
     index.write_text(json.dumps({**json.loads(index.read_bytes()), "schema": "dataset/2"}))
     with pytest.raises(BadInput, match="dataset/2"):
         unpack(tmp_path / "files", "dataset@0", tmp_path)
+
+
+def test_a_dataset_that_a_patient_has_left_is_not_opened(data: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "files" / data.index.shards[0].path[1:]).unlink()
+    (tmp_path / "again").mkdir()
+    with pytest.raises(NotFound, match=r"dataset@7 without .*00000.*; a patient"):
+        unpack(tmp_path / "files", "dataset@7", tmp_path / "again")
