@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("version_store", "model_server", "training", "dataset", "bus")
+NAMES = ("version_store", "runner", "model_server", "training", "dataset", "bus")
 
 for name in NAMES:
     print(f"\n{name}", flush=True)

@@ -181,6 +181,8 @@ class JobRun:
             except queue.Empty:
                 pass
             else:
+                if self._interrupted.is_set():
+                    raise Interrupted
                 if isinstance(one, BaseException):
                     raise one
                 batch.append(one)

@@ -34,7 +34,7 @@ class Lease:
 
     def take(self) -> bool:
         """Take the lease if it is free, or if its holder gives no sign of life."""
-        with suppress(grpc.RpcError):
+        with suppress(ConnectionError, grpc.RpcError):
             self._pfs.create_repo(repo=self._branch.repo)
         try:
             self.commit = self._pfs.start_commit(branch=self._branch)
@@ -50,10 +50,10 @@ class Lease:
 
     def _watch(self) -> None:
         """Look at the holder's sign of life; end its lease when it has not changed for long."""
-        with suppress(grpc.RpcError):
+        with suppress(ConnectionError, grpc.RpcError):
             head = self._pfs.inspect_branch(branch=self._branch).head
             sign = b""
-            with suppress(grpc.RpcError):
+            with suppress(ConnectionError, grpc.RpcError):
                 file = pfs.File(commit=head, path=_SIGN)
                 sign = b"".join(piece.value for piece in self._pfs.get_file(file=file))
             if self._seen != (head.id, sign):
@@ -80,13 +80,13 @@ class Lease:
     def release(self) -> None:
         """Give it up, if it is still held."""
         if self.commit is not None:
-            with suppress(grpc.RpcError):
+            with suppress(ConnectionError, grpc.RpcError):
                 self._pfs.finish_commit(commit=self.commit)
         self.commit = None
 
     def _forget_older(self, commit: pfs.Commit) -> None:
         """Keep the branch's history short."""
-        with suppress(grpc.RpcError):
+        with suppress(ConnectionError, grpc.RpcError):
             parent = self._pfs.inspect_commit(commit=commit).parent_commit
             if parent.id:
                 self._pfs.squash_commit_set(commit_set=pfs.CommitSet(id=parent.id))

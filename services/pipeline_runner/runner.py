@@ -16,7 +16,7 @@ from pachyderm_sdk.api.transaction import TransactionRequest
 from chexnet.adapters.pachyderm.connection import Connection, code
 from chexnet.runtime.health import Health
 from chexnet.runtime.stopping import Backoff
-from services.pipeline_runner import workers
+from services.pipeline_runner import orphans, workers
 from services.pipeline_runner.job import Interrupted, JobRun, finished
 from services.pipeline_runner.lease import BEAT, Lease
 from services.pipeline_runner.workers import Worker
@@ -53,6 +53,9 @@ class Runner:
 
     def run(self) -> int:
         """Work until `stop` is set; return the exit code."""
+        if left := orphans.end(self._scratch):
+            _LOG.warning("ended what a killed runner left", extra={"fields": {"pids": left}})
+        orphans.adopt(self._scratch)
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(parents=True)
         at, backoff = self._connect(), Backoff(self._stop)
@@ -179,7 +182,7 @@ class Line(threading.Thread):
         report = pps.UpdateJobStateRequest(
             job=info.job, state=pps.JobState.JOB_UNRUNNABLE, reason=reason
         )
-        with suppress(grpc.RpcError):
+        with suppress(grpc.RpcError):  # It was ended meanwhile.
             self._at.together(
                 finished(meta),
                 finished(info.output_commit, reason),
@@ -198,7 +201,7 @@ class Line(threading.Thread):
             if self._ended.is_set():
                 raise Interrupted
             state = run.run()
-        except Interrupted:
+        except BaseException:  # They were ended with the job, or don't know of its end.
             self._close_workers()
             raise
         finally:

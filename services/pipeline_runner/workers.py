@@ -13,8 +13,11 @@ from services.pipeline_runner.processes import Process
 from services.pipeline_runner.scratch import Scratch
 
 Say = Callable[[bytes], None]
-CLOSED = "its worker was ended"
 READY = 120.0  # Seconds that a batching transform has to ask for its first datum.
+
+
+class Closed(Exception):
+    """The worker was ended: what it ran is not at fault."""
 
 
 class Worker(Protocol):
@@ -27,10 +30,13 @@ class Worker(Protocol):
             scratch: the datum's folder.
             say: takes what the transform writes.
             timeout: seconds it may take; None for as long as it likes.
+
+        Raises:
+            Closed: `close` was called.
         """
 
     def close(self) -> None:
-        """End for good; a datum that runs fails, and so does each that comes. From any thread."""
+        """End for good; `run` raises Closed from now on. From any thread."""
 
 
 def make(transform: pps.Transform) -> Worker:
@@ -61,7 +67,7 @@ class OneByOne:
     ) -> str | None:
         """Run any command on a datum."""
         if self._closed:
-            return CLOSED
+            raise Closed
         codes: queue.Queue[int] = queue.Queue()
         environment = {**self._transform.env, **scratch.environment}
         try:
@@ -74,6 +80,8 @@ class OneByOne:
             self._process.kill()
             codes.get()
             return f"it took longer than {timeout:.0f} s"
+        if self._closed:
+            raise Closed
         accepted = (0, *self._transform.accept_return_code)
         return None if code in accepted else _ended(code)
 
@@ -97,7 +105,7 @@ class Batching:
     def run(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
         """Process one datum."""
         if self._closed:
-            return CLOSED
+            raise Closed
         self._say = say
         if self._process is None and (wrong := self._start()):
             return wrong
@@ -130,6 +138,8 @@ class Batching:
                 process.kill()
             self._process = None
             return f"it took longer than {timeout:.0f} s"
+        if self._closed:
+            raise Closed
         if isinstance(asked, int):
             self._process = None
             return _ended(asked)
