@@ -69,8 +69,10 @@ def wait_for_archive(
     """
     for repo, live in repos.items():
         store.ensure(repo)
+        head = store.head(repo)  # Before the look: what is committed after it is not waited past.
         while _waits(bus, store, live, repo):
-            store.newer(repo, store.head(repo))
+            store.newer(repo, head)
+            head = store.head(repo)
 
 
 def _waits(bus: Bus, store: Store, live: Sequence[Topic], repo: str) -> bool:

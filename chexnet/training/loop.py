@@ -48,7 +48,7 @@ def train(recipe: Recipe, data: Dataset, board: Board, report: Report) -> Traine
     if not len(rows) or not len(validation):
         rule = f"Training needs images in train and validation. Received: {data.name} with"
         received = f"{len(rows)} and {len(validation)}."
-        raise ConfigError(f"{rule} {received} Build a larger dataset: chexnet data build")
+        raise ConfigError(f"{rule} {received} Bring more in, and: chexnet dataset cut")
     if recipe.flip and len(data.index.shape) != 3:
         rule = "Only images (rows, columns, channels) can be flipped left to right."
         received = f"Received: {data.name}, of shape {data.index.shape}."
