@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import zlib
 from collections import defaultdict
@@ -214,6 +215,11 @@ class MemoryStore:
         """Return the paths below `path`."""
         below = path.rstrip("/") + "/"
         return sorted(p for p in self._tree(repo, commit) if p == path or p.startswith(below))
+
+    def glob(self, repo: str, pattern: str, commit: str | None = None) -> Sequence[str]:
+        """Return the paths that match."""
+        matches = re.compile("[^/]*".join(map(re.escape, pattern.split("*")))).fullmatch
+        return sorted(path for path in self._tree(repo, commit) if matches(path))
 
     def fetch(
         self, repo: str, path: str = "/", commit: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -29,35 +28,33 @@ def predictions(store: Store) -> Iterator[tuple[Prediction, str]]:
 def named(store: Store, thing: str) -> list[tuple[Prediction, str]]:
     """Return the predictions whose files are named after an upload or a prediction."""
     commit = store.head(PREDICTIONS)
-    paths = store.list(PREDICTIONS, DATA, commit) if commit else []
-    found = [p for p in paths if p.rsplit("/", 1)[-1].startswith(f"{thing}.")]
+    paths = store.glob(PREDICTIONS, f"{DATA}/*/*/{thing}.*", commit) if commit else []
     return [
-        (decode_json(store.read(PREDICTIONS, p, commit), Prediction), str(commit)) for p in found
+        (decode_json(store.read(PREDICTIONS, p, commit), Prediction), str(commit)) for p in paths
     ]
 
 
 def upload(store: Store, upload_id: str) -> dict[str, Any] | None:
     """Return where an upload's file lies."""
     commit = store.head(RAW)
-    paths = store.list(RAW, DATA, commit) if commit else []
-    path = next((p for p in paths if p.rsplit("/", 1)[-1].split(".")[0] == upload_id), None)
-    return {"archived": f"{RAW}@{commit}:{path}"} if path else None
+    paths = store.glob(RAW, f"{DATA}/*/*/{upload_id}.*", commit) if commit else []
+    return {"archived": f"{RAW}@{commit}:{paths[0]}"} if paths else None
 
 
 def files(store: Store, image_id: str) -> dict[str, Place]:
     """Return where an image's files lie, as they came in: repo@commit:path → place."""
     found = {}
     for repo in (RAW, BULK):
-        commit = store.head(repo)
-        for path in _of_image(store, repo, commit, image_id) if commit else []:
-            found[f"{repo}@{commit}:{path}"] = parse(path)
+        if commit := store.head(repo):
+            for path in _of_image(store, repo, image_id, commit):
+                found[f"{repo}@{commit}:{path}"] = parse(path)
     return found
 
 
-def _of_image(store: Store, repo: str, commit: str | None, image_id: str) -> list[str]:
-    """Return the paths of an image in a repo, without parsing those of all others."""
-    end = re.compile(rf"[./]{re.escape(image_id)}\.[^./]+$")
-    return [path for path in store.list(repo, DATA, commit) if end.search(path)]
+def _of_image(store: Store, repo: str, image_id: str, commit: str | None = None) -> list[str]:
+    """Return the paths of an image in a repo: asked of the server, which has many others."""
+    found = store.glob(repo, f"{DATA}/*/*/*{image_id}.*", commit)
+    return [path for path in found if parse(path).image_id == image_id]
 
 
 def datasets(store: Store, image_id: str) -> Iterator[str]:
@@ -68,7 +65,7 @@ def datasets(store: Store, image_id: str) -> Iterator[str]:
     """
     if store.head(DATASET) is None:
         return
-    paths = _of_image(store, IMAGES, None, image_id)
+    paths = _of_image(store, IMAGES, image_id)
 
     @cache  # Many datasets are made from one commit of the other.
     def has(repo: str, commit: str) -> bool:

@@ -16,6 +16,7 @@ from chexnet.errors import NotFound
 from chexnet.messages import Prediction, Release
 from chexnet.models import card as cards
 from chexnet.runtime import archived
+from chexnet.steps import archive
 from chexnet.steps.ports import Store
 
 RUN, DATASET = "/run.json", "dataset"
@@ -50,12 +51,14 @@ def trace(store: Store, model: str, thing: str) -> Node:
         return msgspec.structs.replace(
             version(store, model, int(thing)), leads=_answers(store, int(thing))
         )
-    if found := archived.named(store, thing):
-        if thing == found[0][0].prediction_id:
-            return _prediction(store, model, *found[0], back=True)
-    elif image := _image(store, model, thing):
-        return image
-    raw = archived.upload(store, thing)
+    found, raw = [], None
+    if archive.NAME.fullmatch(thing):  # What names no file must not be a glob.
+        if found := archived.named(store, thing):
+            if thing == found[0][0].prediction_id:
+                return _prediction(store, model, *found[0], back=True)
+        elif image := _image(store, model, thing):
+            return image
+        raw = archived.upload(store, thing)
     if not found and raw is None:
         rule = "A lineage starts at an upload, a prediction, an image, a version or a commit."
         todo = "The archivers may not have written it yet: try again, or see chexnet status."

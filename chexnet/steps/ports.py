@@ -115,6 +115,9 @@ class Store(Protocol):
     def list(self, repo: str, path: str = "/", commit: str | None = None) -> list[str]:
         """Return the paths of all files below `path`, sorted; [] where there is nothing."""
 
+    def glob(self, repo: str, pattern: str, commit: str | None = None) -> Sequence[str]:
+        """Return the paths of all files that match, sorted; `*` is anything within a name."""
+
     def fetch(
         self, repo: str, path: str = "/", commit: str | None = None
     ) -> Iterator[tuple[str, bytes]]:

@@ -113,6 +113,16 @@ def test_a_folder_is_not_the_beginning_of_a_name(store: Store) -> None:
     assert list(store.fetch("raw", "/nowhere")) == []
 
 
+def test_files_are_found_by_globs_within_names(store: Store) -> None:
+    paths = ["/data/1/u/a.im.png", "/data/1/u/b.im.png", "/data/1/v/a.png", "/data/im.png"]
+    first = store.write("raw", dict.fromkeys(paths, b"x"))
+    store.write("raw", {}, remove=paths[:1])
+    assert store.glob("raw", "/data/*/*/*im.*") == paths[1:2]
+    assert store.glob("raw", "/data/*/*/*im.*", first) == paths[:2]
+    assert store.glob("raw", "/data/*/u") == []  # A folder is no file.
+    assert store.glob("nope", "/*") == []
+
+
 def test_one_file_can_be_listed_and_fetched_by_its_path(store: Store) -> None:
     store.write("raw", {"/a": b"1", "/b": b"2"})
     assert store.list("raw", "/a") == ["/a"]

@@ -86,11 +86,29 @@ class PachydermStore:
 
     def list(self, repo: str, path: str = "/", commit: str | None = None) -> list[str]:
         """Return the paths of all files below `path`, sorted."""
+        return [
+            *self._paths(
+                repo, commit, lambda at: self._pfs.walk_file(file=self._file(repo, at, path))
+            )
+        ]
+
+    def glob(self, repo: str, pattern: str, commit: str | None = None) -> Sequence[str]:
+        """Return the paths of all files that match, sorted."""
+        return self._paths(
+            repo,
+            commit,
+            lambda at: self._pfs.glob_file(commit=self._at.commit(repo, at), pattern=pattern),
+        )
+
+    def _paths(
+        self, repo: str, commit: str | None, ask: Callable[[str], Iterable[pfs.FileInfo]]
+    ) -> Sequence[str]:
+        """Return the files that the server tells, sorted; [] where there is nothing."""
         if (at := commit or self.head(repo)) is None:
             return []
         with self._at.errors(f"{repo} has no commit {at}"):
             try:
-                found = list(self._pfs.walk_file(file=self._file(repo, at, path)))
+                found = [*ask(at)]
             except grpc.RpcError as error:
                 self._refuse_missing_commit(error, repo, at)
                 return []
