@@ -32,8 +32,7 @@ def attempt(worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log) -> Out
             hash=scratch.datum.hash,
             state=state,
             inputs=tuple(
-                Input(part.name, part.file.commit.repo.name, part.file.commit.id, part.path)
-                for part in scratch.datum.parts
+                Input(part.name, part.repo, part.commit, part.path) for part in scratch.datum.parts
             ),
             outputs=scratch.outputs() if state == "success" else (),
             job=job.job.id,

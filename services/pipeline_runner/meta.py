@@ -13,11 +13,13 @@ from pachyderm_sdk.api.pfs.file import PFSFile
 
 from chexnet.adapters.pachyderm.connection import Connection, code
 from chexnet.adapters.pachyderm.store import CHUNK
+from chexnet.adapters.pachyderm.wire import field
 from chexnet.messages import new_id
 from services.pipeline_runner import records
 from services.pipeline_runner.records import LOGS, META, OUTPUTS, PENDING, Change, Outcome, Record
 
-Request: TypeAlias = pfs.ModifyFileRequest
+Request: TypeAlias = bytes  # A ModifyFileRequest on the wire: there are five for each datum.
+MODIFY = "/pfs_v2.API/ModifyFile"
 
 
 class Meta:
@@ -25,6 +27,7 @@ class Meta:
 
     def __init__(self, at: Connection, job: pps.JobInfo) -> None:
         self._pfs = at.client.pfs
+        self._modify = at.client._channel.stream_unary(MODIFY, bytes, bytes)
         pipeline = job.job.pipeline.name
         self.commit = at.commit(pipeline, job.job.id, "meta")
         self.output = at.commit(pipeline, job.job.id)
@@ -56,14 +59,14 @@ class Meta:
             outcomes: of datums that ran.
             before: the records until now.
         """
-        self._pfs.modify_file(self._kept(list(outcomes), before))
+        self._modify(self._kept(list(outcomes), before))
 
     def leave(self, gone: Sequence[Record]) -> None:
         """Remove the datums that the job no longer has, in one stream."""
-        self._pfs.modify_file(self._left(gone))
+        self._modify(self._left(gone))
 
     def _kept(self, outcomes: Sequence[Outcome], before: Mapping[str, Record]) -> Iterator[Request]:
-        yield Request(set_commit=self.commit)
+        yield _into(self.commit)
         changes = []
         for outcome in outcomes:
             record = outcome.record
@@ -77,7 +80,7 @@ class Meta:
         yield _add(f"{PENDING}/{new_id()}", records.encode(changes))
 
     def _left(self, gone: Sequence[Record]) -> Iterator[Request]:
-        yield Request(set_commit=self.commit)
+        yield _into(self.commit)
         for record in gone:
             for folder in (META, OUTPUTS, LOGS):
                 yield _delete(f"{folder}/{record.id}")
@@ -88,7 +91,7 @@ class Meta:
         """Add to the datums' logs; those of `fresh` begin anew."""
 
         def stream() -> Iterator[Request]:
-            yield Request(set_commit=self.commit)
+            yield _into(self.commit)
             for datum in fresh:
                 yield _delete(f"{LOGS}/{datum}")
             for (
@@ -97,7 +100,7 @@ class Meta:
             ) in logs.items():  # By job: a reader must not take the last one's for it.
                 yield _add(f"{LOGS}/{datum}/{self.commit.id}", data)
 
-        self._pfs.modify_file(stream())
+        self._modify(stream())
 
     def take_over(self, known: Mapping[str, Record]) -> None:
         """Bring the output commit to what the records say; to do it twice changes nothing."""
@@ -106,26 +109,31 @@ class Meta:
         if not pending:
             return
         merged = list(records.merged(pending, known))
-        self._pfs.modify_file(self._taken(merged, known))
-        self._pfs.modify_file(iter((Request(set_commit=self.commit), _delete(PENDING))))
+        self._modify(self._taken(merged, known))
+        self._modify(iter((_into(self.commit), _delete(PENDING))))
 
     def _taken(self, changes: list[Change], known: Mapping[str, Record]) -> Iterator[Request]:
-        yield Request(set_commit=self.output)
+        yield _into(self.output)
         for change in changes:
             for path in change.remove:
                 yield _delete(path)
         for change in changes:
             for path in change.copy:
                 source = pfs.File(commit=self.commit, path=known[change.datum].source(path))
-                yield Request(copy_file=pfs.CopyFile(dst=path, src=source, append=False))
+                copy = pfs.CopyFile(dst=path, src=source, append=False)
+                yield bytes(pfs.ModifyFileRequest(copy_file=copy))
+
+
+def _into(commit: pfs.Commit) -> Request:
+    return bytes(pfs.ModifyFileRequest(set_commit=commit))
 
 
 def _delete(path: str) -> Request:
-    return Request(delete_file=pfs.DeleteFile(path=path))
+    return field(3, field(1, path.encode()))
 
 
 def _add(path: str, data: bytes) -> Request:
-    return Request(add_file=pfs.AddFile(path=path, raw=data))
+    return field(2, field(1, path.encode()) + field(3, field(1, data)))
 
 
 def _add_file(path: str, file: Path) -> Iterator[Request]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
-import msgspec
 from msgspec import Struct
 from pachyderm_sdk.api import pfs, pps
 from pachyderm_sdk.api.pfs.file import PFSFile
 
 from chexnet.adapters.pachyderm.connection import Connection
+from chexnet.adapters.pachyderm.wire import field, fields
 from services.pipeline_runner.datums import Datum
 
 OUT = "out"
+GET = "/pfs_v2.API/GetFile"
 
 
 class Scratch(Struct, frozen=True):
@@ -60,24 +61,26 @@ def prepare(at: Connection, job: pps.JobInfo, datum: Datum, folder: Path) -> Scr
     for part in datum.parts:
         target = folder / part.name / part.path.strip("/")
         environment[part.name] = str(target)
-        environment[f"{part.name}_COMMIT"] = part.file.commit.id
+        environment[f"{part.name}_COMMIT"] = part.commit
         if part.folder:
             _fetch_folder(at, part.file, folder / part.name)
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
-                for piece in at.client.pfs.get_file(file=part.file):
-                    file.write(piece.value)
+                for content in _content(at, part.file):
+                    file.write(content)
     return Scratch(datum, folder, environment)
 
 
-def _fetch_folder(at: Connection, file: pfs.File, target: Path) -> None:
+def _content(at: Connection, file: bytes) -> Iterator[memoryview]:
+    call = at.client._channel.unary_stream(GET, bytes, bytes)
+    for message in call(field(1, file)):
+        for _, content in fields(memoryview(message)):
+            yield content
+
+
+def _fetch_folder(at: Connection, file: bytes, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    stream = PFSFile(at.client.pfs.get_file_tar(file=file))
+    stream = PFSFile(at.client.pfs.get_file_tar(file=pfs.File().parse(file)))
     with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|*") as archive:
         archive.extractall(target, filter="data")
-
-
-def environment_of(transform: pps.Transform) -> dict[str, str]:
-    """Return what a transform's spec adds to the environment."""
-    return dict(msgspec.convert(transform.env, dict[str, str]))

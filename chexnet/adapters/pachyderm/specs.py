@@ -71,3 +71,11 @@ def inputs(given: pps.Input) -> Iterator[pps.PfsInput]:
         yield given.pfs
     for inner in (*given.cross, *given.union, *given.join, *given.group):
         yield from inputs(inner)
+
+
+def crons(given: pps.Input) -> Iterator[pps.CronInput]:
+    """Yield the cron inputs of an input."""
+    if given.cron.repo:
+        yield given.cron
+    for inner in (*given.cross, *given.union, *given.join, *given.group):
+        yield from crons(inner)
