@@ -33,6 +33,25 @@ class Unavailable(ChexnetError):
     """A dependency is down or slow. Wait with backoff: nothing is rejected, nothing is lost."""
 
 
+class Failed(Exception):
+    """What a step called has failed on a message: a bug of somebody's, not the site's to mend.
+
+    Args:
+        message: the sentence.
+        facts: what failed, for the dead letter's headers.
+    """
+
+    def __init__(self, message: str, **facts: str) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class Forbidden(Unavailable):
+    """Who asks has not the right to. No message is at fault: a step waits until it has."""
+
+    exit_code = 3
+
+
 class NotFound(ChexnetError):
     """A name, commit, version or record that is not there."""
 

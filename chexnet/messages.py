@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
 import uuid_utils
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 from numpy.typing import NDArray
 
 from chexnet.errors import BadInput
@@ -73,11 +73,18 @@ class Rejected(Struct, frozen=True, kw_only=True):
     code: str
     reason: str
     keep_bytes: bool = True  # False where the bytes may show who the patient is.
+    facts: dict[str, str] = {}  # Of an `internal` one: what failed, e.g. the version.
 
-    def dead_letter(self) -> Message:
-        """Return the message for the DLQ: the same key and headers, with the reason added."""
+    def dead_letter(self, step: str = "") -> Message:
+        """Return the message for the DLQ: the same key and headers, with the reason added.
+
+        Args:
+            step: which rejected it, where that is known.
+        """
         m = self.message
         why = {
+            **self.facts,
+            "step": step,
             "error": self.code,
             "reason": self.reason,
             "origin": f"{m.topic.name}/{m.partition}/{m.offset}",
@@ -145,6 +152,7 @@ def decode_json(data: bytes, kind: type[R]) -> R:
 
 Presence = Literal["present", "absent", "unsure", "not_assessed"]
 CHAMPION = "champion"  # The arm of an answer that no experiment chose.
+PREVIOUS = "previous"  # That of one which a holdback left with the previous champion.
 
 
 class Prediction(Record, frozen=True, kw_only=True):
@@ -173,6 +181,20 @@ class Prediction(Record, frozen=True, kw_only=True):
         return f"{self.upload_id}.{self.arm}.{self.kind}"
 
 
+Share = Annotated[float, Meta(ge=0, le=1)]  # Of an image's width or height.
+BOXES, NOTE = 50, 2000  # At most, of one reading: boxes, and letters of its note.
+
+
+class Box(Struct, frozen=True, kw_only=True):
+    """Where a reader saw a finding: the corner at the upper left, width and height."""
+
+    label: str
+    x: Share
+    y: Share
+    w: Share
+    h: Share
+
+
 class Feedback(Record, frozen=True, kw_only=True):
     """The findings that a reader recorded. A label that is missing was not assessed.
 
@@ -186,6 +208,8 @@ class Feedback(Record, frozen=True, kw_only=True):
     unit: str
     reader: str
     findings: dict[str, Presence]
+    boxes: Annotated[tuple[Box, ...], Meta(max_length=BOXES)] = ()
+    note: Annotated[str, Meta(max_length=NOTE)] = ""  # Free text; it must name nobody.
     protocol: Literal["blinded", "assisted", "reference"]
     shown: int | None = None  # The version whose output was shown.
     shown_at: datetime | None = None
@@ -201,13 +225,26 @@ class Experiment(Struct, frozen=True, kw_only=True):
     design: Literal["shadow", "split"]
     salt: str
     weights: dict[str, float]  # Of each challenger arm; fixed, since changing them moves units.
-    metric: str = "macro_auroc"
-    margin: float = 0.0  # The interval's lower end must be above it.
+    # Decides: `macro_auroc` once, at the planned cases; `brier`, a sequence, at any time.
+    metric: Literal["macro_auroc", "brier"] = "macro_auroc"
+    margin: float = 0.0  # The interval's lower end must be above it; below 0 for non-inferiority.
     confidence: float = 0.95
     min_positive: int = 10  # Per label, in patients: fewer, and the label leaves the macro.
-    min_cases: int = 100  # Per arm: fewer, and nothing is decided. See `chexnet experiment plan`.
+    min_cases: int = 100  # Planned, per arm; of `brier`, patients. See `chexnet experiment plan`.
+    lag_days: float | None = None  # A patient's reads count until then after the first image.
+    bound: float = 1.0  # Of `brier`: what one patient counts at most.
+    stages: tuple[float, ...] = ()  # Of a canary: the exposures, which the guardian goes through
+    stage_hours: float = 24.0  # below 1, each after so long at least.
+    worklist: bool = False  # Reads come from a worklist: without a propensity they don't count.
     started_at: datetime
     started_by: str
+
+
+class Holdback(Struct, frozen=True, kw_only=True):
+    """A fixed share of units that stays on the previous champion after a decision."""
+
+    share: float
+    salt: str
 
 
 class Control(Record, frozen=True, kw_only=True):
@@ -221,6 +258,7 @@ class Control(Record, frozen=True, kw_only=True):
     arms: dict[str, int]  # The challengers' versions.
     exposure: float  # The share of units that the experiment includes.
     keep: tuple[int, ...] = ()  # Versions to keep loaded besides: those about to take a role.
+    holdback: Holdback | None = None
 
     @classmethod
     def empty(cls, model: str) -> Control:
@@ -236,9 +274,29 @@ class Control(Record, frozen=True, kw_only=True):
         )
 
     @property
+    def experiment_name(self) -> str | None:
+        """Of the running experiment; None where none runs."""
+        return self.experiment.name if self.experiment else None
+
+    @property
     def loaded(self) -> set[int]:
         """The versions that serving must keep loaded."""
         return {v for v in (self.champion, self.previous, *self.arms.values(), *self.keep) if v}
+
+
+Action = Literal[
+    "release",
+    "start",
+    "stop",
+    "expose",
+    "promote",
+    "rollback",
+    "forget",
+    "breach",
+    "refused",
+    "watched",
+    "holdback",
+]
 
 
 class Audit(Record, frozen=True, kw_only=True):
@@ -247,8 +305,8 @@ class Audit(Record, frozen=True, kw_only=True):
     audit_id: str
     at: datetime
     who: str
-    verified: bool  # False where the name is only the OS user's.
-    action: Literal["release", "start", "stop", "expose", "promote", "rollback", "forget"]
+    verified: bool  # False where the broker does not know who it was by this name.
+    action: Action
     model: str
     before: int  # Revisions; the same where control did not change.
     after: int
@@ -256,6 +314,11 @@ class Audit(Record, frozen=True, kw_only=True):
     forced: bool = False
     reason: str = ""
     evidence: dict[str, Any] = {}
+
+    @property
+    def decided_by(self) -> str:
+        """Who it was, and whether nobody verified that."""
+        return self.who if self.verified else f"{self.who} (unverified)"
 
 
 class Release(Record, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ class Topic(Struct, frozen=True, kw_only=True):
     partitions: int = 6
     retention: int | None = 30 * DAY
     compacted: bool = False
-    carries: str = "record"  # `upload`: limits.encoded_bytes; `record`: RECORD_BYTES.
+    carries: str = "record"  # `upload`: Limits.cleaned_bytes; `record`: RECORD_BYTES.
 
     @property
     def dlq(self) -> Topic:

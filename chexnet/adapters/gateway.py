@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 import httpx
 import msgspec
 from msgspec import Struct
 
-from chexnet.errors import BadInput, ChexnetError, Unavailable
+from chexnet.adapters import tls
+from chexnet.errors import BadInput, ChexnetError, NotFound, Unavailable
 from chexnet.settings import GatewaySettings
 
+PIECE = 2**20  # Bytes of a body that is read as it is sent.
 PATIENCE = httpx.Timeout(30, read=1800)  # Seconds; an archive of a thousand films takes minutes.
 
 
@@ -33,6 +37,19 @@ class Refusal(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Film(Struct, frozen=True, kw_only=True):
+    """An upload of a patient that the archive has."""
+
+    upload_id: str
+    image_id: str
+
+
+class Films(Struct, frozen=True, kw_only=True):
+    """The gateway's answer about a patient."""
+
+    images: list[Film] = []
+
+
 class Sent(Struct, frozen=True, kw_only=True):
     """Its answer to one body."""
 
@@ -47,23 +64,26 @@ class HttpGateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._token_file: Path = settings.token_file
-        self._client = httpx.Client(base_url=settings.url, timeout=PATIENCE)
+        self._client = httpx.Client(
+            base_url=settings.url, timeout=PATIENCE, verify=tls.trusted(settings.ca_file)
+        )
 
-    def send(self, data: bytes, *, patient: str | None = None, issuer: str = "") -> Sent:
+    def send(
+        self, data: bytes | IO[bytes], *, patient: str | None = None, issuer: str = ""
+    ) -> Sent:
         """Send one file or archive; return what was taken and what was refused.
+
+        What is not in memory is read piece by piece, from where it stands.
 
         Raises:
             Unavailable: the gateway, or the bus behind it, does not answer.
             ChexnetError: it does not accept the token.
         """
-        headers = {"Authorization": f"Bearer {self._token_file.read_text().strip()}"}
-        if patient:
-            headers |= {"X-Patient-Id": quote(patient), "X-Patient-Issuer": quote(issuer)}
-        try:
-            answer = self._client.post("/uploads", content=data, headers=headers)
-        except httpx.HTTPError as error:
-            where = f"Waiting for the gateway at {self._settings.url}: {type(error).__name__}."
-            raise Unavailable(f"{where} If it is not running, start it with: make up") from error
+        told = (
+            {"X-Patient-Id": quote(patient), "X-Patient-Issuer": quote(issuer)} if patient else {}
+        )
+        body = data if isinstance(data, bytes) else _pieces(data)
+        answer = self._ask("POST", "/uploads", told, body)
         sent = msgspec.json.decode(answer.content or b"{}", type=Sent)
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             raise Unavailable(sent.error)
@@ -79,6 +99,53 @@ class HttpGateway:
             raise BadInput(first.code, first.reason)
         return sent.uploads
 
+    def picture(self, image_id: str) -> bytes:
+        """Return an image as PNG, at its own resolution.
+
+        Raises:
+            NotFound: the archive has not got it, or not yet.
+            Unavailable: the gateway, or the archive behind it, does not answer.
+        """
+        return self._found(f"/images/{quote(image_id, safe='')}").content
+
+    def films(self, unit: str) -> list[Film]:
+        """Return the uploads of a patient, the newest first; raise as `picture` does."""
+        answer = self._found(f"/patients/{quote(unit, safe='')}/images")
+        return msgspec.json.decode(answer.content, type=Films).images
+
+    def _found(self, path: str) -> httpx.Response:
+        answer = self._ask("GET", path)
+        if answer.is_success:
+            return answer
+        error = msgspec.json.decode(answer.content or b"{}", type=Sent).error
+        kinds: dict[int, type[ChexnetError]] = {404: NotFound, 503: Unavailable}
+        raise kinds.get(answer.status_code, ChexnetError)(error)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | Iterator[bytes] = b"",
+    ) -> httpx.Response:
+        token = {"Authorization": f"Bearer {self._token_file.read_text().strip()}"}
+        try:
+            return self._client.request(
+                method, path, content=data, headers={**token, **(headers or {})}
+            )
+        except httpx.HTTPError as error:
+            where = f"Waiting for the gateway at {self._settings.url}: {type(error).__name__}."
+            todo = "If it is not running, start it with: make up"
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                where = f"The gateway at {self._settings.url} must show a certificate to trust."
+                todo = f"Received: {error}. Set CHEXNET_GATEWAY__CA_FILE to the site's authority."
+            raise Unavailable(f"{where} {todo}") from error
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def _pieces(body: IO[bytes]) -> Iterator[bytes]:
+    while piece := body.read(PIECE):
+        yield piece

@@ -6,7 +6,7 @@ import re
 import threading
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -21,7 +21,8 @@ from chexnet.topics import Topic
 class MemoryBus:
     """A bus of one process: partitions are lists, a transaction is one lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = now) -> None:
+        self._clock = clock  # Of the broker: it stamps what comes.
         self._log: dict[Place, list[tuple[datetime, Message]]] = defaultdict(list)
         self._topics: dict[str, Topic] = {}
         self._committed: dict[tuple[str, Place], int] = {}
@@ -34,7 +35,9 @@ class MemoryBus:
             for m in messages:
                 partition = zlib.crc32(m.key.encode()) % m.topic.partitions
                 log = self._log[m.topic.name, partition]
-                log.append((now(), structs.replace(m, partition=partition, offset=len(log))))
+                log.append(
+                    (self._clock(), structs.replace(m, partition=partition, offset=len(log)))
+                )
             self._changed.notify_all()
 
     def subscribe(self, topic: Topic, *, group: str, instance: str) -> MemorySubscription:  # noqa: ARG002

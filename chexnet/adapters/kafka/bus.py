@@ -8,7 +8,11 @@ from threading import Lock
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
+from kafka.errors import (
+    InvalidProducerEpochError,
+    KafkaError,
+    ProducerFencedError,
+)
 
 from chexnet.adapters.kafka.connection import Connection
 from chexnet.adapters.kafka.reader import KafkaReader
@@ -28,7 +32,7 @@ class KafkaBus:
 
     def __init__(self, settings: Settings) -> None:
         self._pipeline = settings.pipeline
-        self._connection = Connection(settings.kafka, settings.limits.encoded_bytes)
+        self._connection = Connection(settings.kafka, settings.limits.of_input.cleaned_bytes)
         self._producer: KafkaProducer | None = None
         self._making = Lock()
 
@@ -36,11 +40,21 @@ class KafkaBus:
         """Write `messages` with acknowledgement of all in-sync replicas."""
         with self._connection.answering():
             with self._making:
-                self._producer = self._producer or self._connection.producer()
-            sent = put(self._producer, self._pipeline, messages)
-            self._producer.flush(timeout=60)
-            for future in sent:
-                future.get(timeout=0)
+                self._producer = producer = self._producer or self._connection.producer()
+            try:
+                sent = put(producer, self._pipeline, messages)
+                producer.flush(timeout=60)
+                for future in sent:
+                    future.get(timeout=0)
+            except KafkaError:
+                self._drop(producer)  # It may be lost for good, or refuse what follows.
+                raise
+
+    def _drop(self, producer: KafkaProducer) -> None:
+        with self._making:
+            if self._producer is producer:
+                self._producer = None
+        producer.close(timeout=1)
 
     def subscribe(self, topic: Topic, *, group: str, instance: str) -> KafkaSubscription:
         """Join `group` on `topic`."""

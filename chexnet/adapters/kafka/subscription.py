@@ -17,6 +17,7 @@ from kafka import (
 from kafka.errors import KafkaError
 
 from chexnet.adapters.kafka.connection import Connection
+from chexnet.adapters.kafka.stall import Stall
 from chexnet.adapters.kafka.wire import headers_out, message_in
 from chexnet.messages import Message
 from chexnet.topics import Topic
@@ -58,6 +59,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         )
         consumer.subscribe([self._topic.full_name(self._pipeline)], listener=self)
         self._look_at_heartbeat = time.monotonic() + 2 * SESSION
+        self._stall = Stall(consumer)
         return consumer
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
@@ -71,7 +73,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
     def poll(self, *, at_most: int, timeout: float) -> list[Message]:
         """Return up to `at_most` committed messages."""
         with self._connection.answering():
-            self._rejoin_if_forgotten()
+            self._rejoin_if_stalled()
             batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=at_most)
         messages = []
         for tp, records in batches.items():
@@ -79,21 +81,27 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             messages += [message_in(self._topic, record) for record in records]
         return messages
 
-    def _rejoin_if_forgotten(self) -> None:
-        """Make a new consumer where the client has ceased to send heartbeats.
+    def _rejoin_if_stalled(self) -> None:
+        """Make a new consumer where the client has ceased to fetch or to send heartbeats.
 
-        kafka-python 3.0.12 was seen to do so after a slow join: it then spins in `poll`, and the
-        group goes on without it.
+        kafka-python 3.0.12 was seen to do the latter after a slow join: it then spins in `poll`,
+        and the group goes on without it.
         """
-        if time.monotonic() < self._look_at_heartbeat:
+        if not (self._is_forgotten() or self._stall.found()):
             return
+        log.warning("the consumer of %s has stalled: joining the group anew", self._topic.name)
+        sick, self._consumer = self._consumer, self._make_consumer()
+        self._next.clear()
+        # Not beside, as a reader does: its end revokes partitions, of which the new one has some.
+        with suppress(KafkaError):
+            sick.close(timeout_ms=1000)
+
+    def _is_forgotten(self) -> bool:
+        if time.monotonic() < self._look_at_heartbeat:
+            return False
         self._look_at_heartbeat = time.monotonic() + SESSION
         group = self._consumer.metrics().get("consumer-coordinator-metrics", {})
-        if group.get("last-heartbeat-seconds-ago", 0.0) > SESSION:
-            log.warning("no heartbeat for %.0f s: joining the group anew", SESSION)
-            self._consumer.close(timeout_ms=5000)
-            self._next.clear()
-            self._consumer = self._make_consumer()
+        return bool(group.get("last-heartbeat-seconds-ago", 0.0) > SESSION)
 
     def complete(self, produced: Sequence[Message]) -> None:
         """Write `produced` and the offsets, fenced by the group's generation."""
@@ -131,19 +139,28 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             # First: whether a commit that broke off has happened is settled by this.
             self._producer = self._producer or self._make_producer()
             for tp in self._consumer.assignment():
-                committed = self._consumer.committed(tp)
+                committed = self._consumer.committed(tp, timeout_ms=int(SESSION * 1000))
                 if committed is None:
                     self._consumer.seek_to_beginning(tp)
                 else:
                     self._consumer.seek(tp, committed)
         self._next.clear()
+        self._stall = Stall(self._consumer)  # Back at the same place again it has not stalled.
 
     def lag(self) -> int:
-        """Return how many messages wait in the partitions of this member."""
+        """Return how many messages wait in the partitions of this member, as last fetched.
+
+        The broker is not asked: kafka-python 3.0.12 was seen to wait for ends in vain, 30 s each
+        time, after all brokers of a cluster had been restarted at once.
+        """
         with self._connection.answering():
-            assigned = list(self._consumer.assignment())
-            ends = self._consumer.end_offsets(assigned) if assigned else {}
-            return sum(max(end - self._consumer.position(tp), 0) for tp, end in ends.items())
+            ends = {tp: self._consumer.highwater(tp) for tp in self._consumer.assignment()}
+            known = {
+                tp: (self._consumer.position(tp, timeout_ms=0), end)
+                for tp, end in ends.items()
+                if end is not None
+            }
+        return sum(max(end - at, 0) for at, end in known.values() if at is not None)
 
     def close(self) -> None:
         """Close both; the partitions stay reserved for a restart until the session ends."""

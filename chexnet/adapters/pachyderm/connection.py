@@ -11,7 +11,9 @@ import grpc
 from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs
 from pachyderm_sdk.api.transaction import TransactionRequest
+from pachyderm_sdk.constants import GRPC_CHANNEL_OPTIONS
 
+from chexnet.adapters import tls
 from chexnet.errors import NotFound, Unavailable
 from chexnet.settings import StoreSettings
 
@@ -19,6 +21,12 @@ BRANCH = "master"
 _DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 # The SDK raises a call's error a second time, in a callback, and gRPC logs that as its own.
 logging.getLogger("grpc._channel").addFilter(lambda r: "Exception in callback" not in str(r.msg))
+# A frozen server ends the calls that wait for it. Its calls have no deadline: some wait for a job.
+GRPC_CHANNEL_OPTIONS += [
+    ("grpc.keepalive_time_ms", 20_000),  # pachd and services/version_store allow 5 s.
+    ("grpc.http2.ping_timeout_ms", 10_000),  # keepalive_timeout_ms was seen to do nothing.
+    ("grpc.http2.max_pings_without_data", 0),  # Any number.
+]
 
 
 class Connection:
@@ -34,7 +42,9 @@ class Connection:
         token = settings.token_file.read_text().strip() if settings.token_file else None
         self.address = settings.address
         self.project = pfs.Project(name=project)
-        self.client = Client.from_pachd_address(settings.address, auth_token=token)
+        self.client = Client.from_pachd_address(
+            settings.address, auth_token=token, root_certs=tls.authority(settings.ca_file)
+        )
 
     def repo(self, name: str, kind: str = "user") -> pfs.Repo:
         """Return a repo; a pipeline has two more of its name, of kind `meta` and `spec`."""
@@ -70,7 +80,7 @@ class Connection:
         try:
             yield
         except ConnectionError as error:
-            raise self._unavailable("nothing listens there") from error
+            raise self._unavailable(_no_connection(error)) from error
         except grpc.RpcError as error:
             if code(error) == grpc.StatusCode.NOT_FOUND:
                 raise NotFound(f"{missing}: {text(error)}.") from error
@@ -81,6 +91,16 @@ class Connection:
     def _unavailable(self, reason: str) -> Unavailable:
         rule = f"Waiting for the version store at {self.address}: {reason}."
         return Unavailable(f"{rule} Nothing is lost. Start it with: make up")
+
+
+def _no_connection(error: ConnectionError) -> str:
+    """Return why there is none: the SDK hides what gRPC says of a certificate."""
+    said = str(error.__cause__.details()) if isinstance(error.__cause__, grpc.Call) else ""
+    if "CERTIFICATE_VERIFY_FAILED" in said or "Peer name" in said:
+        return "its certificate is not one that CHEXNET_STORE__CA_FILE trusts for this address"
+    if "handshake" in said or "WRONG_VERSION_NUMBER" in said:
+        return "one side speaks TLS and the other does not; see CHEXNET_STORE__CA_FILE"
+    return "nothing listens there"
 
 
 def code(error: grpc.RpcError) -> grpc.StatusCode:

@@ -29,6 +29,7 @@ class TfServing:
         model: str,
         timeout: float = 10.0,
         *,
+        ca_file: Path | None = None,
         config_file: Path | None = None,
         models: Path | None = None,
         load_timeout: float = 120.0,
@@ -39,6 +40,7 @@ class TfServing:
             addresses: host:port of each replica's gRPC.
             model: the served model's name.
             timeout: seconds that one call may take, over all replicas that it tries.
+            ca_file: the authority of the replicas' certificates; None: no TLS.
             config_file: TF Serving's model config; only `label` needs it, and `models`.
             models: the folder of releases, for a model that the file does not name yet.
             load_timeout: seconds that `label` waits for versions to load.
@@ -46,7 +48,7 @@ class TfServing:
         if not addresses:
             rule = "CHEXNET_SERVING__REPLICAS must name at least one host:port."
             raise ConfigError(f"{rule} Received: none. Start the stack, which writes it: make up")
-        self._replicas = [Replica(address) for address in addresses]
+        self._replicas = [Replica(address, ca_file) for address in addresses]
         self._model = model
         self._timeout = timeout
         self._config_file = config_file
@@ -62,9 +64,18 @@ class TfServing:
             settings.addresses,
             model,
             settings.timeout,
+            ca_file=settings.ca_file,
             config_file=settings.config_file,
             models=settings.models,
         )
+
+    @classmethod
+    def each(cls, settings: ServingSettings, model: str) -> dict[str, TfServing]:
+        """Return one for each replica, by its address."""
+        return {
+            address: cls([address], model, settings.timeout, ca_file=settings.ca_file)
+            for address in settings.addresses
+        }
 
     def predict(self, version: int, x: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Return the outputs for a batch, from the next replica that has this version.

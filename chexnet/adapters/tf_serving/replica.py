@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from chexnet.adapters import tls
 from chexnet.adapters.tf_serving import tensors
 from chexnet.adapters.tf_serving.messages import (
     CHANNEL_OPTIONS,
@@ -48,9 +50,9 @@ class Status:
 class Replica:
     """One address. Channels are lazy: a replica that is down is told by the first call."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, ca_file: Path | None = None) -> None:
         self.address = address
-        self._channel = grpc.insecure_channel(address, _OPTIONS)
+        self._channel = tls.channel(address, ca_file, _OPTIONS)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
