@@ -1,7 +1,8 @@
 """Who gets which version: a pure function of control and the unit, so it can be recomputed.
 
 Two independent hashes of the unit decide. The first includes it in the experiment, the second picks
-its arm. So a growing exposure includes more units and moves none that is included already.
+its arm. So a growing exposure includes more units and moves none that is included already. After a
+decision a third may hold it back: it stays on the previous champion.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from chexnet.errors import Unavailable
-from chexnet.messages import CHAMPION, Control
+from chexnet.messages import CHAMPION, PREVIOUS, Control, Experiment
 
 
 class Assignment(Struct, frozen=True):
@@ -33,6 +34,8 @@ def assign(control: Control, unit: str) -> Assignment:
         received = f"Received: revision {control.revision} of {control.model}, with none."
         raise Unavailable(f"{rule} {received} Give it one with: chexnet promote VERSION")
     champion = (CHAMPION, control.champion)
+    if control.previous is not None and _held(control, unit):
+        return Assignment((PREVIOUS, control.previous), {})
     experiment = control.experiment
     if experiment is None or not included(experiment.salt, unit, control.exposure):
         return Assignment(champion, {})
@@ -40,6 +43,19 @@ def assign(control: Control, unit: str) -> Assignment:
         return Assignment(champion, dict(control.arms))
     arm = pick(experiment.salt, unit, experiment.weights)
     return Assignment((arm, control.arms[arm]), {})
+
+
+def _held(control: Control, unit: str) -> bool:
+    """Say whether `unit` is of the share that stays on the previous champion."""
+    holdback = control.holdback
+    return holdback is not None and uniform(holdback.salt, "hold", unit) < holdback.share
+
+
+def shares(experiment: Experiment, exposure: float) -> dict[str, float]:
+    """Return the share of all units that each arm of a split has; they sum to 1."""
+    total = sum(experiment.weights.values())
+    each = {arm: exposure * weight / total for arm, weight in experiment.weights.items()}
+    return {CHAMPION: 1 - exposure, **each}
 
 
 def included(salt: str, unit: str, exposure: float) -> bool:

@@ -1,9 +1,12 @@
-"""The decisive metric of an experiment: the difference of two arms' macro AUROC.
+"""Two arms compared: the difference of their macro AUROC, and of their loss.
 
-It is a fixed-sample statistic: its interval holds once, at the planned number of cases.
+The AUROC is a fixed-sample statistic: its interval holds once, at the planned number of cases. The
+loss is in `sequence`. The experiment says which of the two decides.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from msgspec import Struct, structs
@@ -19,6 +22,8 @@ from chexnet.evaluation.delong import (
     mean,
 )
 from chexnet.experiments.cases import ABSENT, PRESENT, UNKNOWN, UNSURE, Cases, Counts, Sample
+from chexnet.experiments.sequence import Sequential, sequential
+from chexnet.experiments.statistics.holm import holm, p_value, shared
 from chexnet.messages import CHAMPION, Experiment
 
 
@@ -33,6 +38,7 @@ class Label(Struct, frozen=True, kw_only=True):
     champion: Interval | None = None
     challenger: Interval | None = None
     difference: Interval | None = None
+    p: float | None = None  # Of the difference against the margin, by Holm over all labels.
     left_out: str = ""
 
 
@@ -44,7 +50,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     paired: bool
     arm: str
     versions: dict[str, int]
-    confidence: float
+    confidence: float  # Of each interval.
     margin: float
     cases: dict[str, int]
     patients: dict[str, int]
@@ -53,6 +59,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     champion: Interval | None  # Macro AUROCs; None where no label has enough patients.
     challenger: Interval | None
     difference: Interval | None
+    sequential: Sequential | None = None  # Where that decides.
+    arms: int = 1  # Challengers that the confidence of the experiment is shared by.
 
     @property
     def macro_labels(self) -> tuple[str, ...]:
@@ -61,15 +69,20 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 def compare(
-    sample: Sample, experiment: Experiment, arm: str, versions: dict[str, int]
+    sample: Sample,
+    experiment: Experiment,
+    arm: str,
+    versions: dict[str, int],
+    exposures: Mapping[int, float],
 ) -> Comparison:
-    """Return challenger minus champion, with the experiment's confidence.
+    """Return challenger minus champion, with the experiment's confidence, shared by its arms.
 
     Args:
         sample: from `cases.gather`.
         experiment: with its confidence and the patients that a label needs on each side.
         arm: the challenger's.
         versions: of both arms.
+        exposures: revision → exposure, of all revisions of the experiment.
 
     Returns:
         The macro AUROC of both arms over the labels that have enough patients with and without in
@@ -77,13 +90,15 @@ def compare(
         independent units throughout.
     """
     sides = {CHAMPION: sample.champion, arm: sample.challenger}
-    labels, estimates = [], []
+    labels: list[Label] = []
+    estimates: dict[str, tuple[Estimate, Estimate]] = {}
     for column, name in enumerate(sample.labels):
         label, estimate = _label(column, name, sides, sample.patients, experiment)
         labels.append(label)
-        estimates += [estimate] if estimate else []
-    macros = [mean(side) for side in zip(*estimates, strict=True)]
-    level = experiment.confidence
+        estimates |= {name: estimate} if estimate else {}
+    p = holm({k: p_value(b - a, experiment.margin) for k, (a, b) in estimates.items()})
+    macros = [mean(side) for side in zip(*estimates.values(), strict=True)]
+    level = shared(experiment.confidence, len(experiment.weights))
     return Comparison(
         experiment=experiment.name,
         metric=experiment.metric,
@@ -91,14 +106,18 @@ def compare(
         arm=arm,
         versions=versions,
         confidence=level,
+        arms=len(experiment.weights),
         margin=experiment.margin,
         cases={name: len(side.patient) for name, side in sides.items()},
         patients={name: len(np.unique(side.patient)) for name, side in sides.items()},
         counts=sample.counts,
-        labels=tuple(labels),
+        labels=tuple(structs.replace(label, p=p.get(label.name)) for label in labels),
         champion=logit_interval(macros[0], level) if macros else None,
         challenger=logit_interval(macros[1], level) if macros else None,
         difference=interval(macros[1] - macros[0], level) if macros else None,
+        sequential=sequential(sample, experiment, arm, exposures)
+        if experiment.metric == "brier"
+        else None,
     )
 
 
@@ -142,7 +161,7 @@ def _label(
     if reason := _left_out(label, column, sides, max(experiment.min_positive, 2)):
         return structs.replace(label, left_out=reason), None
     a, b = (_estimate(side, column, patients) for side in (champion, challenger))
-    level = experiment.confidence
+    level = shared(experiment.confidence, len(experiment.weights))
     measured = structs.replace(
         label,
         champion=logit_interval(a, level),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from contextlib import closing, suppress
 
 from msgspec import structs
 
@@ -13,6 +15,8 @@ from chexnet.steps.ports import Bus, Reader
 from chexnet.topics import Topic
 
 WRITER = "control"  # The name that all writers of control share.
+SEEN = 10.0  # Seconds after which a change that was taken is not waited for any more.
+NOTES = "notes"  # Of who only notes something: nobody who decides is fenced by it.
 
 
 def read(bus: Bus, model: str) -> Control:
@@ -53,7 +57,16 @@ def change(bus: Bus, model: str, *, expected: int, to: Control, audit: Audit) ->
         writer.write(
             [_message(topics.CONTROL, written, entry), _message(topics.AUDIT, entry, entry)]
         )
+    _until_seen(bus, written)
     return written
+
+
+def _until_seen(bus: Bus, written: Control) -> None:
+    """Return when readers see it: a broker answers a commit before its marker is in the log."""
+    due = time.monotonic() + SEEN
+    with closing(Follower(bus, written.model)) as follower, suppress(Unavailable):
+        while follower.current().revision < written.revision and time.monotonic() < due:
+            continue
 
 
 class Follower:
@@ -96,7 +109,7 @@ def _newest(messages: Iterable[Message], known: Control) -> Control:
 
 def note(bus: Bus, audit: Audit) -> None:
     """Write an audit entry of what changed no control."""
-    with bus.exclusive(WRITER) as writer:
+    with bus.exclusive(NOTES) as writer:
         writer.write([_message(topics.AUDIT, audit, audit)])
 
 

@@ -5,11 +5,12 @@ Each is one change of control with its audit, made from the control that was loo
 
 from __future__ import annotations
 
+import getpass
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -17,12 +18,27 @@ from chexnet import topics
 from chexnet.errors import Refused, Stale
 from chexnet.experiments import control as controls
 from chexnet.experiments import gate
-from chexnet.messages import CHAMPION, Audit, Control, Experiment, decode, new_id
+from chexnet.messages import (
+    CHAMPION,
+    PREVIOUS,
+    Action,
+    Audit,
+    Control,
+    Experiment,
+    Holdback,
+    decode,
+    new_id,
+)
 from chexnet.steps.ports import Bus
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 TRIES = 5
-Action = Literal["release", "start", "stop", "expose", "promote", "rollback", "forget"]
+MOST = 0.5  # Of the units may stay on the previous champion: more would not be a decision.
+
+
+def is_name(text: str) -> bool:
+    """Say whether an experiment or an arm may be called so; some arms have names already."""
+    return NAME.fullmatch(text) is not None and text not in (CHAMPION, PREVIOUS)
 
 
 class By(Struct, frozen=True, kw_only=True):
@@ -30,9 +46,17 @@ class By(Struct, frozen=True, kw_only=True):
 
     who: str
     at: datetime
-    verified: bool = False  # The name is only the operating system's.
+    verified: bool = False  # Else nobody but the process itself says that it is this one.
     reason: str = ""
     force: bool = False
+
+    @classmethod
+    def person(
+        cls, principal: str | None, at: datetime, reason: str = "", *, force: bool = False
+    ) -> By:
+        """Return who sits here: whom the broker knows, else the OS user, whom nobody verified."""
+        who, verified = principal or getpass.getuser(), principal is not None
+        return cls(who=who, at=at, verified=verified, reason=reason, force=force)
 
 
 def keep(bus: Bus, model: str, version: int, by: By, evidence: Mapping[str, Any]) -> Control:
@@ -78,14 +102,23 @@ def start(
         raise Refused(" ".join(unready))
     waiting = tuple(v for v in looked.keep if v not in arms.values())
     to = structs.replace(
-        looked, experiment=experiment, arms=dict(arms), exposure=exposure, keep=waiting
+        looked,
+        experiment=experiment,
+        arms=dict(arms),
+        exposure=exposure,
+        keep=waiting,
+        holdback=None,  # One comparison at a time.
     )
     return _decide(bus, looked, to, "start", by, {"experiment": structs.asdict(experiment)})
 
 
 def expose(bus: Bus, looked: Control, exposure: float, by: By) -> Control:
     """Include more units. Fewer would move units out of their arm: that is a new experiment."""
-    running(looked)
+    experiment = running(looked)
+    if (experiment.design, experiment.metric, experiment.stages) == ("split", "macro_auroc", ()):
+        rule = "A split that macro AUROC decides keeps its exposure, or time would decide too."
+        todo = "Stop it, and start one of that exposure, or one that brier decides."
+        raise Refused(f"{rule} Received: {exposure:g} after {looked.exposure:g}. {todo}")
     if not looked.exposure < exposure <= 1:
         rule = f"The exposure of a running experiment only grows, from {looked.exposure:g} up to 1."
         todo = "Stop this experiment and start a new one to include fewer."
@@ -109,6 +142,7 @@ def promote(
     unproven: Sequence[str],
     evidence: Mapping[str, Any],
     by: By,
+    holdback: float = 0.0,
 ) -> Control:
     """Make `version` the champion.
 
@@ -120,6 +154,7 @@ def promote(
         unproven: what its evidence lacks; a forced decision passes over it, on record.
         evidence: what the decision rests on; goes into the audit with what was missing.
         by: who decides.
+        holdback: the share of units that stays on the champion until now.
 
     Raises:
         Refused: something is missing; Stale: control has changed since the evidence was gathered.
@@ -127,9 +162,32 @@ def promote(
     if by.force and not by.reason:
         rule = "A forced promotion must say why, for the audit."
         raise Refused(f"{rule} Received: no reason. Give it with: --reason '…'")
+    held = _holdback(looked, holdback)
     gate.require(version, [*unready, *(() if by.force else unproven)])
-    to = _without_experiment(looked, version, looked.champion)
+    to = structs.replace(_without_experiment(looked, version, looked.champion), holdback=held)
     return _decide(bus, looked, to, "promote", by, {**evidence, "missing": list(unproven)})
+
+
+def _holdback(looked: Control, share: float) -> Holdback | None:
+    if not share:
+        return None
+    if not 0 < share <= MOST:
+        rule = f"The share that stays on the previous champion is above 0 and at most {MOST:g}."
+        raise Refused(f"{rule} Received: {share:g}. Correct --holdback.")
+    if looked.champion is None:
+        rule = "A share can stay only on a champion that there is."
+        raise Refused(f"{rule} Received: {share:g}, before the first. Leave out --holdback.")
+    return Holdback(share=share, salt=new_id())
+
+
+def end_holdback(bus: Bus, looked: Control, by: By) -> Control:
+    """Give those whom a holdback left with the previous champion the champion too."""
+    if looked.holdback is None:
+        rule = "This ends a holdback."
+        todo = "One begins with: chexnet promote VERSION --holdback 0.05"
+        raise Refused(f"{rule} Received: revision {looked.revision}, with none. {todo}")
+    to = structs.replace(looked, holdback=None)
+    return _decide(bus, looked, to, "holdback", by, {"ended": structs.asdict(looked.holdback)})
 
 
 def rollback(bus: Bus, looked: Control, unready: Sequence[str], by: By) -> Control:
@@ -177,9 +235,10 @@ def _check_start(
         received = f"Received: {experiment.name!r} while {looked.experiment.name!r} runs."
         raise Refused(f"{rule} {received} End that with chexnet experiment stop, or promote.")
     for name in (experiment.name, *arms):
-        if not NAME.fullmatch(name) or name == CHAMPION:
+        if not is_name(name):
             rule = "The name of an experiment or arm has lower case letters, digits, . _ -, and is"
-            raise Refused(f"{rule} not {CHAMPION!r}. Received: {name!r}. Choose another.")
+            taken = f"neither {CHAMPION!r} nor {PREVIOUS!r}"
+            raise Refused(f"{rule} {taken}. Received: {name!r}. Choose another.")
     versions = list(arms.values())
     if not versions or len({*versions, looked.champion}) <= len(versions):
         rule = "Each arm needs a version of its own, other than the champion's."
@@ -215,16 +274,18 @@ def _without_experiment(looked: Control, champion: int | None, previous: int | N
         experiment=None,
         arms={},
         exposure=0.0,
+        holdback=None,
         keep=tuple(sorted(kept - {champion, previous})),
     )
 
 
 def note(bus: Bus, looked: Control, action: Action, by: By, evidence: Mapping[str, Any]) -> None:
     """Put on record what was done and changed no control."""
-    controls.note(bus, _entry(looked, action, by, evidence))
+    controls.note(bus, entry(looked, action, by, evidence))
 
 
-def _entry(looked: Control, action: Action, by: By, evidence: Mapping[str, Any]) -> Audit:
+def entry(looked: Control, action: Action, by: By, evidence: Mapping[str, Any]) -> Audit:
+    """Return the entry of what was decided on `looked`, before any change is in it."""
     return Audit(
         audit_id=new_id(),
         at=by.at,
@@ -243,5 +304,5 @@ def _entry(looked: Control, action: Action, by: By, evidence: Mapping[str, Any])
 def _decide(
     bus: Bus, looked: Control, to: Control, action: Action, by: By, evidence: Mapping[str, Any]
 ) -> Control:
-    audit = _entry(looked, action, by, evidence)
+    audit = entry(looked, action, by, evidence)
     return controls.change(bus, looked.model, expected=looked.revision, to=to, audit=audit)

@@ -6,7 +6,7 @@ without a double. There is one way to read, and what it read can be named and re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from chexnet import topics
 from chexnet.errors import BadInput
+from chexnet.experiments.truths import once
 from chexnet.messages import Feedback, Prediction, R, decode, decode_json
 from chexnet.steps.ports import Bus, Store
 from chexnet.topics import Topic
@@ -35,6 +36,23 @@ class Observed(Struct, frozen=True, kw_only=True):
     feedback: tuple[Feedback, ...]
     read_to: dict[str, int | str]  # Repo → commit, topic/partition → next offset.
 
+    @classmethod
+    def of(
+        cls,
+        predictions: Iterable[Prediction],
+        feedback: Iterable[Feedback],
+        read_to: dict[str, int | str],
+    ) -> Observed:
+        """Return records that may be on record twice, each once, as it was known first."""
+        said: dict[str, Prediction] = {}
+        for p in predictions:
+            kept = said.setdefault(p.prediction_id, p)
+            if p.predicted_at < kept.predicted_at:
+                said[p.prediction_id] = p
+        return cls(
+            predictions=tuple(said.values()), feedback=tuple(once(feedback)), read_to=read_to
+        )
+
 
 def observe(bus: Bus, store: Store, *, since: datetime | None = None, until: datetime) -> Observed:
     """Return all feedback, and the predictions that were made from `since` on.
@@ -50,11 +68,7 @@ def observe(bus: Bus, store: Store, *, since: datetime | None = None, until: dat
     days = [DATA] if since is None else _days(since - WAIT, until)
     said = list(_read(bus, store, PREDICTIONS, days, predicted, Prediction, read_to))
     reads = list(_read(bus, store, FEEDBACK, [DATA], [topics.FEEDBACK], Feedback, read_to))
-    return Observed(
-        predictions=tuple({p.prediction_id: p for p in said}.values()),
-        feedback=tuple({f.feedback_id: f for f in reads}.values()),
-        read_to=read_to,
-    )
+    return Observed.of(said, reads, read_to)
 
 
 def wait_for_archive(

@@ -71,22 +71,43 @@ def feedback(
     reader: str,
     protocol: Protocol,
     at: datetime,
+    known: Iterable[Feedback] = (),
 ) -> tuple[list[Feedback], list[str]]:
     """Return the rows as feedback, and the ids that no prediction knows.
 
-    The same row has the same feedback id: to import a table twice is to import it once.
+    To import a table twice is to import it once: a row that says what this reader's newest words
+    are makes no feedback, and the same row has the same feedback id. Only a word that was changed
+    in between and is changed back has another.
+
+    Args:
+        rows: of the table.
+        predictions: of the images that it may name.
+        reader: of all rows.
+        protocol: of all rows.
+        at: now.
+        known: reads on record.
     """
     images: dict[str, Prediction] = {}
     for p in predictions:
         images |= {p.upload_id: p, p.image_id: p}
+    earlier: dict[str, list[Feedback]] = {}
+    for f in sorted(known, key=lambda f: (f.recorded_at, f.feedback_id)):
+        if (f.reader, f.protocol) == (reader, protocol):
+            earlier.setdefault(f.image_id, []).append(f)
     made, unknown = [], []
     for row in rows:
         image = images.get(row.key)
         if image is None:
             unknown.append(row.key)
             continue
+        before = earlier.get(image.image_id, [])
+        newest = {k: v for f in before for k, v in f.findings.items() if v != "not_assessed"}
+        if before and newest == {**newest, **_assessed(row.findings)}:
+            continue
         said = ",".join(f"{k}={v}" for k, v in sorted(row.findings.items()))
         identity = f"{reader}\n{protocol}\n{image.image_id}\n{said}"
+        if again := sum(f.findings == row.findings for f in before):
+            identity += f"\n{again}"
         made.append(
             Feedback(
                 feedback_id=sha256(identity.encode())[:32],
@@ -100,6 +121,10 @@ def feedback(
             )
         )
     return made, unknown
+
+
+def _assessed(findings: Mapping[str, Presence]) -> dict[str, Presence]:
+    return {label: said for label, said in findings.items() if said != "not_assessed"}
 
 
 def message(read: Feedback) -> Message:

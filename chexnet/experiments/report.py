@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from chexnet.errors import ConfigError
 from chexnet.evaluation.delong import Interval
+from chexnet.experiments.cases import Counts
 from chexnet.experiments.comparison import Comparison
 from chexnet.experiments.review import Finding, Review
+from chexnet.experiments.sequence import Sequential
+from chexnet.experiments.statistics.weights import CLIP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +28,19 @@ td, th {{ padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: left 
 img {{ max-width: 100% }}
 </style></head><body><h1>{title}</h1>{body}</body></html>
 """
-HEADINGS = ("finding", "patients with", "without", "champion", "challenger", "difference", "")
+HEADINGS = (
+    "finding",
+    "patients with",
+    "without",
+    "champion",
+    "challenger",
+    "difference",
+    "p (Holm)",
+    "",
+)
+
+
+DECIDES, PEEKING = "decides", "not valid under peeking"
 
 
 def words(interval: Interval | None, sign: str = "") -> str:
@@ -33,6 +48,11 @@ def words(interval: Interval | None, sign: str = "") -> str:
     if interval is None:
         return "-"
     return f"{interval.value:{sign}.3f} ({interval.low:{sign}.3f} to {interval.high:{sign}.3f})"
+
+
+def percent(confidence: float) -> str:
+    """Return a confidence that arms may share: 95%, 97.5%, 98.33%."""
+    return f"{100 * confidence:.4g}%"
 
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -45,6 +65,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
             words(label.champion),
             words(label.challenger),
             words(label.difference, "+"),
+            "" if label.p is None else f"{label.p:.2g}",
             f"not in the macro: {label.left_out}" if label.left_out else "",
         )
         for label in comparison.labels
@@ -54,7 +75,15 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
         words(comparison.challenger),
         words(comparison.difference, "+"),
     )
-    return [*made, ("macro AUROC", "", "", *macro, "decides")]
+    sequence = comparison.sequential
+    if sequence is None:
+        return [*made, ("macro AUROC", "", "", *macro, "", DECIDES)]
+    loss = ("", "", words(sequence.difference, "+"), "", DECIDES)
+    return [
+        *made,
+        ("macro AUROC", "", "", *macro, "", PEEKING),
+        ("Brier loss, lower by", str(sequence.patients), "", *loss),
+    ]
 
 
 def _both(patients: dict[str, int]) -> str:
@@ -64,7 +93,9 @@ def _both(patients: dict[str, int]) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """Return, as sentences, what the figures rest on."""
-    c, level = comparison.counts, f"{comparison.confidence:.0%}"
+    c, level = comparison.counts, percent(comparison.confidence)
+    if comparison.arms > 1:
+        level += f" ({comparison.arms} challengers share the error that is allowed)"
     cases = ", ".join(
         f"{n} of {comparison.patients[arm]} patients in {arm} (version {comparison.versions[arm]})"
         for arm, n in comparison.cases.items()
@@ -73,13 +104,84 @@ def notes(comparison: Comparison) -> list[str]:
     unsure = sum(label.unsure for label in comparison.labels)
     return [
         f"Cases: {cases}.",
-        f"AUROCs with {level} intervals; patients are the independent units; {how}.",
+        f"Intervals are of {level}; patients are the independent units; {how}.",
         f"Reads that count: {c.blinded} blinded, {c.reference} reference. {c.assisted} assisted"
         f" reads don't. {unsure} findings were unsure; they are in no count.",
+        *_left_aside(c),
         f"Left out: {c.trained_images} images of {c.trained_patients} patients that an arm was"
         f" trained on; {c.unread} images that nobody read; {c.unpaired} uploads without a shadow.",
-        "The interval is valid once, at the planned number of cases, not under peeking.",
+        *_looks(comparison),
     ]
+
+
+def _left_aside(c: Counts) -> list[str]:
+    """Return, as sentences, which reads don't count for a reason that is not to be expected."""
+    said = []
+    if c.unweighted:
+        said.append(f"{c.unweighted} blinded reads don't count: not by the worklist.")
+    if c.ahead:
+        said.append(f"{c.ahead} reads are dated after this look; they don't count yet.")
+    return said
+
+
+def _looks(comparison: Comparison) -> list[str]:
+    """Return, as sentences, when the figures may be looked at."""
+    c, sequence = comparison.counts, comparison.sequential
+    rest = f"All other figures are descriptive: {PEEKING}."
+    if sequence is None:
+        said = "The macro AUROC decides: once, at the planned number of cases."
+        return [f"{said} {c.unplanned} cases after those are left out.", rest]
+    said = f"The Brier loss decides, at any look, over {sequence.patients} patients"
+    spread = "" if sequence.spread is None else f" Spread, for a plan: {sequence.spread:.4f}."
+    effective = (
+        f"{sequence.reads} of {sequence.listed} images to be read were read, worth"
+        f" {sequence.effective:.0f} without their weights."
+    )
+    return [
+        f"{said}; {c.waiting} more wait for their lag, and {sequence.cut} were cut to the bound."
+        f"{spread} {effective}",
+        *_losses(sequence),
+        rest,
+    ]
+
+
+def _losses(sequence: Sequential) -> list[str]:
+    """Return, as a sentence, each arm's mean loss; with a worklist's weights clipped."""
+    each = [
+        f"{arm} {words(loss.mean)}, of {loss.reads} reads worth {loss.effective:.0f}, "
+        f"{loss.clipped} weights clipped at {CLIP:g}"
+        for arm, loss in sequence.losses.items()
+    ]
+    return [f"Mean loss over images: {'; '.join(each)}."] if each else []
+
+
+def asides(review: Review) -> list[str]:
+    """Return, as sentences, what concerns all arms, and what assisted reads would say."""
+    said = [
+        f"Nothing is known of whom version {version} was trained on: nobody is left out for it. If"
+        " these patients were among them, it looks better than it is."
+        for version in review.untold
+    ]
+    if ratio := review.sample_ratio:
+        seen = sum(sum(stage.patients.values()) for stage in ratio.stages)
+        verdict = "ALARM: patients are lost" if ratio.alarm else "no alarm"
+        said.append(f"Sample-ratio test over {seen} patients: p = {ratio.p:.2g}, {verdict}.")
+    kappas = [
+        f"{label} {a.kappa:.2f} ({a.images} images)"
+        for label, a in review.agreement.items()
+        if a.kappa is not None
+    ]
+    if kappas:
+        said.append(f"Agreement of blinded readers, Fleiss's kappa: {', '.join(kappas)}.")
+    for arm, finding in review.arms.items():
+        if finding.assisted and finding.assisted.difference:
+            cases = max(finding.assisted.cases.values())
+            said.append(
+                f"Assisted reads, apart, {arm} - champion over {cases} cases at most: "
+                f"{words(finding.assisted.difference, '+')}. Biased towards what was shown; "
+                "decides nothing."
+            )
+    return said
 
 
 def table(comparison: Comparison) -> Table:
@@ -88,7 +190,7 @@ def table(comparison: Comparison) -> Table:
 
     drawn = Table(*HEADINGS, title=f"{comparison.experiment}: {comparison.arm} against champion")
     for row in rows(comparison):
-        drawn.add_row(*row, style="bold" if row[-1] == "decides" else None)
+        drawn.add_row(*row, style="bold" if row[-1] == DECIDES else None)
     return drawn
 
 
@@ -116,7 +218,7 @@ def _panel(axes: Axes, comparison: Comparison) -> None:
         axes.plot(d.value, height, "o" if height else "D", color=color)
     axes.axvline(comparison.margin, color="tab:red", linestyle="--", linewidth=1)
     axes.set_yticks(range(len(measured)), [name for name, _ in reversed(measured)])
-    level = f"{comparison.confidence:.0%}"
+    level = percent(comparison.confidence)
     axes.set_xlabel(f"AUROC, {comparison.arm} - champion, {level} interval; dashed: margin")
     axes.set_title(
         f"{comparison.experiment}: {max(comparison.cases.values())} cases an arm at most"
@@ -144,9 +246,15 @@ def page(review: Review, resampled: dict[str, tuple[float, float]]) -> str:
         resampled: arm → the bootstrap's interval of the difference, where there is one.
     """
     body = "".join(_section(arm, f, resampled.get(arm)) for arm, f in review.arms.items())
+    body += f"<ul>{''.join(f'<li>{html.escape(s)}</li>' for s in asides(review))}</ul>"
     read_to = ", ".join(f"{where} to {what}" for where, what in sorted(review.read_to.items()))
     body += f"<p>Revision {review.control.revision}. Read: {html.escape(read_to)}.</p>"
     return PAGE.format(title=html.escape(review.experiment.name), body=body)
+
+
+def refusal(title: str, reason: str) -> str:
+    """Return a page that says why an experiment has no report."""
+    return PAGE.format(title=html.escape(title), body=f"<p>{html.escape(reason)}</p>")
 
 
 def _section(arm: str, finding: Finding, resampled: tuple[float, float] | None) -> str:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 
 from chexnet.errors import BadInput
+from chexnet.experiments import chain
 from chexnet.messages import Feedback, Message, Prediction, decode
-from chexnet.topics import FEEDBACK, PREDICTIONS, SHADOW, UPLOADS, Topic
+from chexnet.topics import AUDIT, FEEDBACK, PREDICTIONS, SHADOW, UPLOADS, Topic
 
-# Repo → the topics whose record it is.
+# Repo → the topics whose record it is: those of patients, and the audit, which names none.
 REPOS: dict[str, tuple[Topic, ...]] = {
     "raw": (UPLOADS,),
     "predictions": (PREDICTIONS, SHADOW),
     "feedback": (FEEDBACK,),
 }
+ARCHIVED = {**REPOS, chain.REPO: (AUDIT,)}
 NAME = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_=.-]{0,199}")  # Nothing that a path or a glob reads.
 MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg"}
 

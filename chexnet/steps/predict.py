@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chexnet import topics
-from chexnet.errors import NotFound, Unavailable
+from chexnet.errors import Failed, NotFound, Unavailable
 from chexnet.experiments.assignment import assign
 from chexnet.messages import Control, Message, Prediction, Rejected, Tensor, sha256
 from chexnet.models.base import CAM, FEATURES, PROBABILITIES
@@ -55,6 +55,7 @@ class Predict:
 
         Raises:
             Unavailable: no version answers yet, or serving does not have it (yet).
+            Failed: a version answers, but not with its signature's outputs; the error names it.
         """
         results: list[list[Message | Rejected]] = [[] for _ in images]
         wanted: dict[tuple[str, int], list[int]] = defaultdict(list)
@@ -66,9 +67,15 @@ class Predict:
             for arm_and_version in self._asked(control, image.key):
                 wanted[arm_and_version].append(i)
         for (arm, version), which in wanted.items():
-            for i, message in zip(
-                which, self._ask(images, which, arm, version, control), strict=True
-            ):
+            try:
+                said = self._ask(images, which, arm, version, control)
+            except Unavailable:
+                raise
+            except Exception as error:
+                told = f"Version {version}, {type(error).__name__}: {error}"
+                facts = {"version": str(version), "revision": str(control.revision)}
+                raise Failed(told, **facts) from error
+            for i, message in zip(which, said, strict=True):
                 results[i].append(message)
         return results
 
@@ -130,7 +137,7 @@ class Predict:
             arm=arm,
             version=version,
             revision=control.revision,
-            experiment=control.experiment.name if control.experiment else None,
+            experiment=control.experiment_name,
             model=control.model,
             tensor_sha256=sha256(image.value),
             probabilities=dict(zip(self._labels, probabilities, strict=True)),

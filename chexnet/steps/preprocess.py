@@ -41,8 +41,8 @@ def preprocess(upload: Message, *, source: Decoder, limits: Limits) -> list[Mess
         received = f"Received: {upload.key!r}, {upload.headers.upload_id!r}"
         reason = f"{rule} {received}, {upload.headers.image_id!r}. Send it through the gateway."
         return [Rejected(message=upload, code="headers", reason=reason)]
-    if (size := len(upload.value)) > limits.encoded_bytes:
-        rule = f"An image may have at most {limits.encoded_bytes:,} bytes. Received: {size:,}."
+    if (size := len(upload.value)) > limits.cleaned_bytes:
+        rule = f"An image may have at most {limits.cleaned_bytes:,} bytes. Received: {size:,}."
         reason = f"{rule} Export it as 8-bit PNG."
         return [Rejected(message=upload, code="too-large", reason=reason)]
     try:
