@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.intp]
+Floats = NDArray[np.float64]
 
 
 def bootstrap(
@@ -40,9 +41,25 @@ def bootstrap(
     rows = np.split(order, np.cumsum(counts)[:-1])
     drawn = (rng.integers(len(rows), size=len(rows)) for _ in range(rounds))
     found = np.array([statistic(np.concatenate([rows[i] for i in who])) for who in drawn])
-    found = found[~np.isnan(found)]
-    if len(found) < rounds / 2:
+    return percentiles(found, confidence)
+
+
+def percentiles(found: Floats, confidence: float) -> tuple[float, float]:
+    """Return the percentile interval of a statistic over resamples.
+
+    Args:
+        found: [rounds], NaN where a resample has none: those are left out.
+        confidence: of the interval.
+
+    Raises:
+        ValueError: it exists in fewer than half of the resamples.
+
+    Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, 13.
+    """
+    exists = found[~np.isnan(found)]
+    if len(exists) < len(found) / 2:
         rule = "A bootstrap interval needs a statistic that exists in half of the resamples."
-        raise ValueError(f"{rule} Received: {len(found)} of {rounds}. Collect more cases.")
-    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+        received = f"Received: {len(exists)} of {len(found)}."
+        raise ValueError(f"{rule} {received} Collect more cases.")
+    low, high = np.quantile(exists, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

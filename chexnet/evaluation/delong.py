@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri
+from scipy.special import betaincinv, expit, ndtri
 
 from chexnet.evaluation.auroc import midranks
 
@@ -138,14 +138,16 @@ def interval(difference: Estimate, confidence: float) -> Interval:
 def logit_interval(area: Estimate, confidence: float) -> Interval:
     """Return an interval for an AUROC that stays within 0 and 1: symmetric on the logit scale.
 
-    Source: Pepe 2003, The Statistical Evaluation of Medical Tests, 5.2.2. At exactly 0 or 1 the
-    variance is 0 and says nothing; there the bound is that of `pairs` independent pairs, all in
-    order (Clopper and Pearson 1934, Biometrika 26:404).
+    Source: Pepe 2003, The Statistical Evaluation of Medical Tests, 5.2.2. Where the variance is 0
+    it says nothing: with all pairs in order, none, or all scores the same. There the bounds are
+    those of `pairs` independent pairs (Clopper and Pearson 1934, Biometrika 26:404).
     """
     theta = area.value
-    if min(theta, 1 - theta) <= 0:
-        bound = ((1 - confidence) / 2) ** (1 / area.pairs)
-        return Interval(theta, bound, 1.0) if theta >= 1 else Interval(theta, 0.0, 1 - bound)
+    if min(theta, 1 - theta) <= 0 or area.variance <= 0:
+        won, lost, tail = theta * area.pairs, (1 - theta) * area.pairs, (1 - confidence) / 2
+        low = float(betaincinv(won, lost + 1, tail)) if won > 0 else 0.0
+        high = float(betaincinv(won + 1, lost, 1 - tail)) if lost > 0 else 1.0
+        return Interval(theta, low, high)
     error = math.sqrt(area.variance) / (theta * (1 - theta))
     half = float(ndtri((1 + confidence) / 2)) * error
     centre = math.log(theta / (1 - theta))
