@@ -111,5 +111,12 @@ def _examples(
             report.count("wrong_shape", place.path(".npy"))
         else:
             report.read += place.image_id in known.read
-            yield Example(x, known.findings[place.image_id], place.unit, place.image_id)
+            yield Example(
+                x,
+                known.findings[place.image_id],
+                place.unit,
+                place.image_id,
+                known.splits.get(place.unit),
+                known.details.get(place.image_id, {}),
+            )
         told(number, len(files))

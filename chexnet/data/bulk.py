@@ -7,7 +7,7 @@ only spares reading those files again. It stays on this machine: file names can 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from chexnet.data.labels import READERS, Labelled, Row, table_of
 from chexnet.data.parallel import spread
 from chexnet.data.places import BULK, DATA, LABELS, Place
 from chexnet.errors import BadInput, ConfigError
+from chexnet.evaluation.details import grouped
 from chexnet.inputs.base import Input, Limits, load
 from chexnet.steps import archive
 from chexnet.steps.ports import Store
@@ -30,6 +31,7 @@ class Failed(Struct, frozen=True):
 
     file: str
     reason: str
+    unread: bool = False  # It is there, and the disk did not give it: it may be good all the same.
 
 
 class Imported(Struct, frozen=True, kw_only=True):
@@ -102,7 +104,7 @@ def import_folder(
     if stale:
         store.write(BULK, {}, remove=stale)
     labelled = ((image, row) for image, (_, row) in sorted(run.places.items()))
-    write_if_new(store, LABELS, f"/{name}.csv", table_of(labelled, source.labels))
+    write_if_new(store, LABELS, {f"/{name}.csv": table_of(labelled, source.labels)})
     return Imported(
         images=len(run.places), sent=run.sent, removed=len(stale), failed=tuple(run.failed)
     )
@@ -133,6 +135,9 @@ class _Run:
         """Take a file that was read, or what was wrong with it."""
         if isinstance(done, Failed):
             self.failed.append(done)
+            before = self._cache.last(row.path) if done.unread else None
+            if before and (path := _place(self._name, row, before)) in self.there:
+                self._keep(row, before, path)  # What an earlier import brought stays.
             return
         self._cache.add(row.path, done.seen)
         if self._keep(row, done.seen, done.path) and done.path not in self.there:
@@ -146,7 +151,8 @@ class _Run:
             self.failed.append(Failed(row.file, f"It is the same image as {first}, which is in."))
             return False
         self._files[seen.image_id] = row.file
-        self.places[seen.image_id] = path, Row(row.patient or seen.image_id, row.findings)
+        unit, details = row.patient or seen.image_id, grouped(row.details)
+        self.places[seen.image_id] = path, Row(unit, row.findings, row.split, details)
         return True
 
     def commit(self) -> None:
@@ -169,7 +175,8 @@ def _clean(source: str, limits: Limits, name: str, row: Labelled) -> _Cleaned | 
         before = stamp(row.path)
         cleaned = load(source).clean(row.path.read_bytes(), limits)
     except (BadInput, OSError) as error:
-        return Failed(row.file, str(error))
+        gone = isinstance(error, BadInput | FileNotFoundError)
+        return Failed(row.file, str(error), unread=not gone)
     seen = Seen(before, cleaned.image_id, archive.suffix(cleaned.data))
     return _Cleaned(seen, _place(name, row, seen), cleaned.data)
 
@@ -178,7 +185,9 @@ def _crashed(row: Labelled) -> _Cleaned | Failed:
     return Failed(row.file, "What reads it crashed. Export it again.")
 
 
-def write_if_new(store: Store, repo: str, path: str, data: bytes) -> None:
-    """Commit a file, unless it is there as it is."""
-    if not store.list(repo, path) or store.read(repo, path) != data:
-        store.write(repo, {path: data})
+def write_if_new(store: Store, repo: str, files: Mapping[str, bytes]) -> None:
+    """Commit those files that are not there as they are."""
+    there = set(store.list(repo))
+    new = {p: d for p, d in files.items() if p not in there or store.read(repo, p) != d}
+    if new:
+        store.write(repo, new)

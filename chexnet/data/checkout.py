@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from chexnet.data.dataset import INDEX, Index
 from chexnet.data.splits import Split
 from chexnet.errors import BadInput, NotFound
+from chexnet.evaluation.details import DETAILS
 from chexnet.messages import decode_json
 from chexnet.steps.ports import Store
 
-COLUMNS = ("y", "unit", "image_id", "split")  # Small: in memory. x is not.
+COLUMNS = ("y", "unit", "image_id", "split", "details")  # Small: in memory. x is not.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +31,22 @@ class Dataset:
     unit: NDArray[np.str_]
     image_id: NDArray[np.str_]
     split: NDArray[np.str_]
+    details: NDArray[np.str_]  # [n, 3]: sex, age and view, in groups; empty where unknown.
 
     def rows(self, split: Split) -> NDArray[np.intp]:
         """Return the numbers of the images of one split."""
         return np.flatnonzero(self.split == split)
+
+
+def some(rows: NDArray[np.intp], most: int | None, seed: int) -> NDArray[np.intp]:
+    """Return at most `most` of the rows, drawn by `seed`, in their order.
+
+    Not the first ones: rows are in the order of patients' names, which may be the order of years.
+    """
+    if most is None or len(rows) <= most:
+        return rows
+    drawn: NDArray[np.intp] = np.random.default_rng(seed).choice(rows, most, replace=False)
+    return np.sort(drawn)
 
 
 def resolve(store: Store, name: str) -> tuple[str, str]:
@@ -63,7 +76,7 @@ def unpack(source: Path, name: str, into: Path) -> Dataset:
         BadInput: it is not a dataset, or of a schema that this version doesn't know.
         NotFound: a patient was taken out of it, with a shard.
     """
-    index = _parse((source / INDEX[1:]).read_bytes())
+    index = parse((source / INDEX[1:]).read_bytes())
     if missing := [s.path for s in index.shards if not (source / s.path[1:]).exists()]:
         rule = "A dataset must have all its shards."
         received = f"Received: {name} without {', '.join(missing)}; a patient was forgotten."
@@ -85,7 +98,7 @@ def _write(index: Index, shards: Iterable[bytes], folder: Path) -> None:
             x[done : done + len(part["x"])] = part["x"]
             done += len(part["x"])
             for name, parts in columns.items():
-                parts.append(part[name])
+                parts.append(part[name] if name in part else untold(len(part["x"])))
     x.flush()
     for name, parts in columns.items():
         np.save(folder / f"{name}.npy", np.concatenate(parts))
@@ -95,16 +108,23 @@ def _write(index: Index, shards: Iterable[bytes], folder: Path) -> None:
 def _open(folder: Path) -> Dataset:
     return Dataset(
         name=folder.name,
-        index=_parse((folder / "index.json").read_bytes()),
+        index=parse((folder / "index.json").read_bytes()),
         x=np.load(folder / "x.npy", mmap_mode="r"),
         y=np.load(folder / "y.npy"),
         unit=np.load(folder / "unit.npy"),
         image_id=np.load(folder / "image_id.npy"),
         split=np.load(folder / "split.npy"),
+        details=np.load(folder / "details.npy"),
     )
 
 
-def _parse(data: bytes) -> Index:
+def untold(images: int) -> NDArray[np.str_]:
+    """Return the details that datasets had which were cut before they were kept."""
+    return np.full((images, len(DETAILS)), "")
+
+
+def parse(data: bytes) -> Index:
+    """Return the index that `data` holds; raise BadInput if it is none that is known here."""
     index = decode_json(data, Index)
     if index.schema != "dataset/1":
         rule = f"The schema of a dataset must be dataset/1. Received: {index.schema!r}."

@@ -1,7 +1,8 @@
 """A dataset: canonical images with their labels and splits, as the files of one commit.
 
 `/index.json` says what it is; `/shards/*.npz` hold x (uint8 [n, *shape]), y (uint8 [n, L], 255 for
-unknown), unit, image_id and split. The same examples in the same order give the same bytes.
+unknown), unit, image_id, split and details (text [n, 3]); `/splits.json` has the units whose import
+says their split. The same examples in the same order give the same bytes.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
-from chexnet.data.splits import split_of
+from chexnet.data.splits import Split, split_of
+from chexnet.evaluation.details import DETAILS
 from chexnet.inputs.base import Input
 from chexnet.messages import Record
 
 INDEX = "/index.json"
 SHARDS = "/shards"
+TOLD = "/splits.json"
 SHARD_BYTES = 16 * 2**20
 
 
@@ -50,6 +53,8 @@ class Example(Struct, frozen=True):
     y: tuple[int, ...]
     unit: str
     image_id: str
+    split: Split | None = None  # By hash of the unit without.
+    details: dict[str, str] = field(default_factory=dict)  # Sex, age and view, in groups.
 
 
 def write(folder: Path, source: Input, examples: Iterable[Example]) -> Index:
@@ -58,9 +63,11 @@ def write(folder: Path, source: Input, examples: Iterable[Example]) -> Index:
     shards: list[Shard] = []
     images: Counter[str] = Counter()
     units: dict[str, str] = {}
+    told: dict[str, str] = {}
     (folder / SHARDS[1:]).mkdir(parents=True)
     for part in _chunks(examples, per_shard):
-        splits = [split_of(e.unit) for e in part]
+        splits = [e.split or split_of(e.unit) for e in part]
+        told.update((e.unit, e.split) for e in part if e.split)
         images.update(splits)
         units.update(zip((e.unit for e in part), splits, strict=True))
         shards.append(Shard(f"{SHARDS}/{len(shards):05d}.npz", len(part)))
@@ -71,6 +78,7 @@ def write(folder: Path, source: Input, examples: Iterable[Example]) -> Index:
             unit=np.array([e.unit for e in part]),
             image_id=np.array([e.image_id for e in part]),
             split=np.array(splits),
+            details=np.array([[e.details.get(name, "") for name in DETAILS] for e in part]),
         )
     index = Index(
         input=source.name,
@@ -80,6 +88,8 @@ def write(folder: Path, source: Input, examples: Iterable[Example]) -> Index:
         units=dict(Counter(units.values())),
         shards=tuple(shards),
     )
+    if told:
+        (folder / TOLD[1:]).write_bytes(msgspec.json.encode(dict(sorted(told.items()))))
     (folder / INDEX[1:]).write_bytes(msgspec.json.format(index.encode(), indent=1))
     return index
 

@@ -54,6 +54,10 @@ class Cache:
         except OSError:
             return None
 
+    def last(self, file: Path) -> Seen | None:
+        """Return what a file was when it was last read, whatever has become of it."""
+        return self._known.get(str(file.absolute()))
+
     def add(self, file: Path, seen: Seen) -> None:
         """Remember what a file is."""
         line = _Line(str(file.absolute()), seen)

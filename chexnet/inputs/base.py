@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Protocol
 
@@ -20,11 +21,20 @@ class Limits(Struct, frozen=True, kw_only=True):
     archive_members: int = 1000
     archive_bytes: int = 2**30
 
+    @property
+    def cleaned_bytes(self) -> int:
+        """What a cleaned file may have: pixels of a well packed file grow when they are re-encoded.
+
+        By default this holds any 8-bit image of the most pixels. Topics, broker, producers and
+        fetches follow it.
+        """
+        return self.encoded_bytes + self.encoded_bytes // 2
+
 
 class Cleaned(Struct, frozen=True, kw_only=True):
     """A file without its patient's identity."""
 
-    data: bytes  # What goes on the bus: re-encoded from the pixels.
+    data: bytes  # What goes on the bus: re-encoded from the pixels; at most limits.cleaned_bytes.
     image_id: str  # SHA-256 of the pixels with the tags that matter.
     patient: str | None = None  # Issuer and id as the file states them; never leaves the gateway.
     issuer: str = ""
@@ -48,6 +58,15 @@ class Input(Protocol):
             BadInput: the file is at fault; `identity` if it still shows whose it is.
         """
 
+    def view(self, data: bytes, limits: Limits) -> bytes:
+        """Return a cleaned file as PNG at its own resolution, 8 or 16 bits of grey, or RGB.
+
+        It shows the field of the canonical image, all of it, so that heat maps fit over it.
+
+        Raises:
+            BadInput: the file is at fault.
+        """
+
     def render(self, canonical: NDArray[np.uint8]) -> bytes:
         """Return a PNG for people to look at, of a canonical image."""
 
@@ -55,8 +74,9 @@ class Input(Protocol):
         """Return a PNG of the canonical image with the heat map `cam` [rows, columns] over it."""
 
 
+@cache  # To look through all that is installed takes longer than to read a film.
 def load(name: str) -> Input:
-    """Return the installed input called `name`, importing no other.
+    """Return the installed input called `name`, importing no other; the same one each time.
 
     Raises:
         ConfigError: no such input is installed.

@@ -25,27 +25,25 @@ class ChestXray:
 
     def clean(self, data: bytes, limits: Limits) -> Cleaned:
         """Return the film without its patient; raise BadInput if the file is at fault."""
-        _check_size(data, limits)
+        _check_size(data, limits.encoded_bytes)
         if dicom.is_dicom(data):
             with raster.readable("DICOM file"):  # pydicom reads late: any access may raise.
                 return _clean_dicom(dicom.read(data), limits)
         grey = raster.grey(_known(data), limits.pixels)
-        encoded = raster.encode(grey)
-        _check_size(encoded, limits)
+        encoded = raster.encode(grey, limits.cleaned_bytes)
+        _check_size(encoded, limits.cleaned_bytes)
         return Cleaned(data=encoded, image_id=_digest("raster", grey))
 
     def decode(self, data: bytes, limits: Limits) -> NDArray[np.uint8]:
         """Return the canonical image; raise BadInput if the file is at fault or names someone."""
-        _check_size(data, limits)
-        if dicom.is_dicom(data):
-            with raster.readable("DICOM file"):
-                dataset = dicom.read(data)
-                _check_clean(dicom.traces(dataset))  # First: a dead letter must not keep a name.
-                dicom.check(dataset, limits.pixels)
-                return _canonical(dicom.grey(dataset))
-        _check_clean(raster.traces(_known(data)))
-        grey = raster.grey(data, limits.pixels)
-        return _canonical(canonical.stretch(grey) if grey.dtype == np.uint16 else grey)
+        return canonical.resize(_grey(data, limits), self.shape[0])[..., None]
+
+    def view(self, data: bytes, limits: Limits) -> bytes:
+        """Return the film as PNG; what has more than 8 bits keeps 16 for a narrow window."""
+        grey = _grey(data, limits)
+        if grey.dtype == np.uint8:
+            return raster.encode(grey.astype(np.uint8, copy=False))
+        return raster.encode(np.rint(grey * 257).astype(np.uint16))
 
     def render(self, canonical_: NDArray[np.uint8]) -> bytes:
         """Return a canonical image as PNG."""
@@ -60,7 +58,7 @@ def _clean_dicom(dataset: Dataset, limits: Limits) -> Cleaned:
     dicom.check(dataset, limits.pixels)
     image_id = _digest("dicom", dicom.stored(dataset), *dicom.meaning(dataset))
     stripped = dicom.strip(dataset, image_id, limits.encoded_bytes)
-    _check_size(stripped, limits)
+    _check_size(stripped, limits.cleaned_bytes)
     return Cleaned(
         data=stripped,
         image_id=image_id,
@@ -77,9 +75,9 @@ def _known(data: bytes) -> bytes:
     return data
 
 
-def _check_size(data: bytes, limits: Limits) -> None:
-    if len(data) > limits.encoded_bytes:
-        rule = f"An image may have at most {limits.encoded_bytes:,} bytes."
+def _check_size(data: bytes, most: int) -> None:
+    if len(data) > most:
+        rule = f"An image may have at most {most:,} bytes."
         raise BadInput("too-large", f"{rule} Received: {len(data):,}. Export it as 8-bit PNG.")
 
 
@@ -91,8 +89,18 @@ def _check_clean(traces: list[str]) -> None:
         raise BadInput("identity", f"{rule} {received}{more}. Send it through the gateway.")
 
 
-def _canonical(grey: NDArray[np.floating | np.unsignedinteger]) -> NDArray[np.uint8]:
-    return canonical.resize(grey, ChestXray.shape[0])[..., None]
+def _grey(data: bytes, limits: Limits) -> NDArray[np.floating | np.unsignedinteger]:
+    """Return the grey values [rows, columns] of a clean file, 0 to 255, at its own resolution."""
+    _check_size(data, limits.cleaned_bytes)
+    if dicom.is_dicom(data):
+        with raster.readable("DICOM file"):
+            dataset = dicom.read(data)
+            _check_clean(dicom.traces(dataset))  # First: a dead letter must not keep a name.
+            dicom.check(dataset, limits.pixels)
+            return dicom.grey(dataset)
+    _check_clean(raster.traces(_known(data)))
+    grey = raster.grey(data, limits.pixels)
+    return grey if grey.dtype == np.uint8 else canonical.stretch(grey)
 
 
 def _digest(kind: str, pixels: NDArray[np.integer], *tags: str) -> str:

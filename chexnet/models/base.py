@@ -20,6 +20,10 @@ FEATURES = "features"  # float32 [N, D]
 CAM = "cam"  # float32 [N, L, h, w], optional
 
 
+class WeightsMissing(ConfigError):
+    """Published weights are neither on this machine nor can they be downloaded."""
+
+
 class Network(Protocol):
     """A network. Normalisation is inside its graph, so that serving can't differ from training."""
 
@@ -44,6 +48,9 @@ class Network(Protocol):
         Returns:
             A model from float32-castable uint8 [N, *shape] to a dict of `logits` [N, L], `features`
             [N, D] and, where the network has maps, `cam` [N, L, h, w].
+
+        Raises:
+            WeightsMissing: the weights that have a name could not be had.
         """
 
 

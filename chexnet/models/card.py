@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import field
 
 from chexnet.errors import BadInput, NotFound
 from chexnet.messages import Record, decode_json, sha256
@@ -38,9 +39,17 @@ class Card(Record, frozen=True, kw_only=True):
     labels: tuple[str, ...]  # In the order of the outputs.
     shape: tuple[int, ...]  # Of one canonical image.
     thresholds: dict[str, float]  # Label → the probability from which a finding is called present.
+    # sigmoid(logit / temperature) is calibrated; answers stay as they are. None in older cards, and
+    # where the validation images could not tell.
+    temperature: float | None = None
     feature_mean: tuple[float, ...]  # Of the training images, for drift.
     feature_std: tuple[float, ...]
+    # Of the validation images, for drift too; without them in older cards nobody can tell.
+    score_deciles: dict[str, tuple[float, ...]] = field(default_factory=dict)  # Nine of a label.
+    feature_distance: float | None = None  # Of one image in a hundred; see evaluation/drift.py.
     metrics: dict[str, Any]  # Split → images, units, macro_auroc and auroc per label.
+    # Of the test images, where they tell: attribute, value, images, units, macro_auroc, labels.
+    subgroups: tuple[dict[str, Any], ...] = ()
     dataset: str  # repo@commit
     training_units: tuple[str, ...]  # Patients and image ids: neither may be in a comparison.
     training_digest: str  # See `digest`.

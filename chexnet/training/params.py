@@ -18,16 +18,22 @@ class Params(Record, frozen=True, kw_only=True):
         config: a module of chexnet/training/configs, or a dotted path.
         model: another network than the config's; None for its own.
         quick: the same in seconds, to see that it runs.
+        epochs: others than the config's; None for its own.
+        weights: whether it begins with imported weights, which lie beside.
     """
 
     schema: str = "params/1"
     config: str
     model: str | None = None
     quick: bool = False
+    epochs: int | None = None
+    weights: bool = False
 
     def recipe(self) -> Recipe:
         """Return the recipe; raise ConfigError if there is no such config."""
         recipe = recipes.load(self.config, quick=self.quick)
+        if self.epochs is not None:
+            recipe = replace(recipe, epochs=self.epochs)
         if self.model is None:
             return recipe
         # The options and weights were the other network's.

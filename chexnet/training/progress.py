@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+WARNING = "warning: "  # What such a line of the log begins with.
 EVERY = 1.0  # Seconds between two lines within an epoch: a log is read by people.
 _LINE = re.compile(
     r"epoch (?P<epoch>\d+)/(?P<epochs>\d+) step (?P<step>\d+)/(?P<steps>\d+) loss (?P<loss>\S+)"
@@ -50,6 +51,15 @@ def parse(line: str) -> Progress | None:
         return None
     said = {name: value for name, value in found.groupdict().items() if value is not None}
     return msgspec.convert(said, Progress, strict=False)
+
+
+def warned(line: str) -> str | None:
+    """Return what a line of a log warns of; None for any other line."""
+    told = line.strip()
+    return told.removeprefix(WARNING) if told.startswith(WARNING) else None
+
+
+Report = Callable[[Progress], None]
 
 
 class Log:

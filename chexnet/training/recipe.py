@@ -12,6 +12,7 @@ from chexnet.errors import ConfigError
 from chexnet.training import configs
 
 Monitor = Literal["val_loss", "val_auroc"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,12 @@ class Recipe:
         batch_size: images a step.
         epochs: at most; each sees every training image once, unless `steps_per_epoch` is set.
         steps_per_epoch: None for as many as the images give.
-        images: how many training images are used at most; None for all.
-        judged: how many validation and how many test images are used at most; None for all.
+        images: how many training images are used at most, drawn by the seed; None for all.
+        judged: how many validation and how many test images, likewise; None for all.
         keep_best: the epoch that is kept is the best one by this.
+        patience: stop after so many epochs of which none was the best; None for never.
+        accumulate: steps whose gradients are averaged for one update of the weights.
+        precision: of the computation; weights are 32-bit floats in each.
         flip: mirror training images left to right at random; for images only.
     """
 
@@ -72,6 +76,9 @@ class Recipe:
     images: int | None = None
     judged: int | None = None
     keep_best: Monitor = "val_loss"
+    patience: int | None = None
+    accumulate: int = 1
+    precision: Precision = "float32"
     flip: bool = False
 
     def params(self) -> dict[str, Any]:

@@ -8,14 +8,18 @@ from typing import Any
 
 import keras
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 from numpy.typing import NDArray
 
 from chexnet.data.checkout import Dataset
 from chexnet.data.labels import UNKNOWN
 from chexnet.data.pipeline import in_order
-from chexnet.evaluation import delong
+from chexnet.evaluation import calibration, delong
 from chexnet.evaluation.auroc import auroc
+from chexnet.evaluation.curve import curve
+from chexnet.evaluation.details import columns
+from chexnet.evaluation.scored import Scored
+from chexnet.evaluation.subgroups import subgroups
 from chexnet.models.base import FEATURES
 
 Floats = NDArray[np.float64]
@@ -45,6 +49,34 @@ class Scorer:
         """Return the outputs for `rows`."""
         outputs = self._model.predict(in_order(data, rows, batch_size), verbose=0)
         return Scores(outputs["logits"], outputs[FEATURES])
+
+
+def scored(rows: NDArray[np.intp], said: Scores, data: Dataset) -> Scored | None:
+    """Return what was said of `rows` beside the reference; None of a model that has diverged."""
+    if not np.isfinite(said.logits).all():
+        return None
+    y, probabilities = data.y[rows], said.probabilities
+    image, unit = data.image_id[rows], data.unit[rows]
+    details = columns(data.details[rows])
+    return Scored.of(data.index.labels, image, unit, probabilities, y == 1, y != UNKNOWN, details)
+
+
+def groups(found: Scored) -> list[dict[str, Any]]:
+    """Return what a card says of each sex, age group and view: images, patients, mean AUROC.
+
+    The mean is over the labels that have an AUROC in each group of the attribute; None of none.
+    """
+    return [
+        {
+            "attribute": group.attribute,
+            "value": group.value,
+            "images": group.images,
+            "units": group.patients,
+            "macro_auroc": to_builtins(group.mean),
+            "labels": list(group.mean_of),
+        }
+        for group in subgroups(found, CONFIDENCE)
+    ]
 
 
 def areas(logits: NDArray[np.floating[Any]], y: NDArray[np.uint8]) -> list[float]:
@@ -102,20 +134,20 @@ def _stated(estimate: delong.Estimate) -> dict[str, float]:
 
 
 def thresholds(probabilities: Floats, y: NDArray[np.uint8]) -> list[float]:
-    """Return, for each label, the threshold that maximises sensitivity + specificity - 1.
-
-    Source: Youden 1950, Cancer 3:32. Where a label has one side only, it is one half.
-    """
+    """Return, for each label, Youden's threshold; one half where a label has one side only."""
     return [_youden(probabilities[k, i], y[k, i] == 1) for i, k in enumerate((y != UNKNOWN).T)]
 
 
 def _youden(probabilities: Floats, present: NDArray[np.bool_]) -> float:
     if present.all() or not present.any():
         return 0.5
-    order = np.argsort(-probabilities, kind="stable")
-    ranked, hit = probabilities[order], present[order]
-    gain = np.cumsum(hit) / hit.sum() - np.cumsum(~hit) / (~hit).sum()
-    last = np.append(ranked[1:] != ranked[:-1], True)  # A threshold can't part equal scores.
-    best = int(np.argmax(np.where(last, gain, -math.inf)))
-    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
-    return float((ranked[best] + below) / 2)  # Half way, so that rounding moves nobody.
+    return curve(probabilities, present).youden()
+
+
+def temperature(probabilities: Floats, y: NDArray[np.uint8]) -> float | None:
+    """Return what calibrates the probabilities; None where only one kind of finding is known."""
+    known = y != UNKNOWN
+    try:
+        return calibration.temperature(probabilities[known], y[known] == 1)
+    except ValueError:
+        return None

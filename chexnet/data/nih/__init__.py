@@ -1,0 +1,1 @@
+"""NIH ChestX-ray14 as it is published, made ready for an import."""
