@@ -21,19 +21,33 @@ ROUNDS = 1000  # Of the patient bootstrap.
 
 
 def main() -> int:
-    """Write `/<experiment>/report.{json,html,png}` for each; return the exit code."""
-    observed = Observed(
-        predictions=tuple(_records(pfs.path(PREDICTIONS), Prediction)),
-        feedback=tuple(_records(pfs.path(FEEDBACK), Feedback)),
+    """Write `/<experiment>/report.{json,html,png}` for each; return the exit code.
+
+    An experiment that can't be reported says why, and keeps no other from its report.
+    """
+    observed = Observed.of(
+        predictions=_records(pfs.path(PREDICTIONS), Prediction),
+        feedback=_records(pfs.path(FEEDBACK), Feedback),
         read_to={repo: pfs.commit(repo) for repo in (PREDICTIONS, FEEDBACK)},
     )
     for file in sorted(pfs.path("experiments").glob(f"*/{FILE}")):
-        registered = decode_json(file.read_bytes(), Registered)
         folder = pfs.out() / file.parent.name
         folder.mkdir()
-        write(examine(registered, observed), folder)
-        print(f"{folder.name}: {', '.join(registered.control.arms)}", flush=True)
+        try:
+            registered = decode_json(file.read_bytes(), Registered)
+            write(examine(registered, observed), folder)
+        except (ChexnetError, ValueError) as error:
+            refuse(folder, str(error))
+            print(f"{folder.name}: {error}", flush=True)
+        else:
+            print(f"{folder.name}: {', '.join(registered.control.arms)}", flush=True)
     return 0
+
+
+def refuse(folder: Path, reason: str) -> None:
+    """Write why an experiment has no report, where that would be."""
+    (folder / "report.json").write_bytes(msgspec.json.encode({"error": reason}))
+    (folder / "report.html").write_text(report.refusal(folder.name, reason), encoding="utf-8")
 
 
 def write(review: Review, folder: Path, rounds: int = ROUNDS) -> None:

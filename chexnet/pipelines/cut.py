@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
 from chexnet.adapters.pachyderm import Job, PachydermPipelines
 from chexnet.data.assembly import REPORT, Report
-from chexnet.data.curation import write_readers
+from chexnet.data.curation import merge_reads
 from chexnet.data.dataset import INDEX, Index
 from chexnet.data.places import IMAGES, LABELS
 from chexnet.errors import NotFound, Refused
@@ -19,6 +20,7 @@ from chexnet.messages import decode_json
 from chexnet.steps.ports import Store
 
 DATASET, CURATED = "dataset", "curated"
+WAITS = {"created", "starting"}  # States of a job that no runner has begun to work on.
 PROGRESS = re.compile(r"(\d+) of (\d+) images")  # A line of the transform's log.
 Show = Callable[[int, int | None, str], None]
 
@@ -38,7 +40,13 @@ class Cut(Struct, frozen=True, kw_only=True):
 
 
 def cut(
-    store: Store, pipelines: PachydermPipelines, source: Input, show: Show, *, anew: bool = False
+    store: Store,
+    pipelines: PachydermPipelines,
+    source: Input,
+    show: Show,
+    *,
+    embargo: datetime | None = None,
+    anew: bool = False,
 ) -> Cut:
     """Cut a dataset from all images and labels that there are.
 
@@ -52,6 +60,7 @@ def cut(
         pipelines: of the same project.
         source: the pipeline's input.
         show: told how far the work is: what is done, of how many, and in which state.
+        embargo: the start of the running experiment; what was read since is held back.
         anew: make one although nothing is new: the commits themselves were changed.
 
     Raises:
@@ -59,7 +68,7 @@ def cut(
         Refused: a job failed.
     """
     settle(pipelines, show)
-    write_readers(store, source)
+    merge_reads(store, source, embargo=embargo)
     heads = {(repo, CURATED): _head(store, repo) for repo in (IMAGES, LABELS)}
     last = next(iter(pipelines.jobs(DATASET, 1)), None)
     if last is None or not _stands(pipelines, heads):
@@ -68,6 +77,10 @@ def cut(
         return describe(store, last.id)
     else:
         opened = pipelines.run(DATASET, reprocess=anew).id if last.over else last.id
+    for state in pipelines.follow(DATASET, opened):
+        show(state.done, state.total or None, f"{DATASET}: {state.state}")
+        if state.state not in WAITS:
+            break
     said = ""
     for line in pipelines.logs(DATASET, opened, follow=True):
         if found := PROGRESS.fullmatch(line.text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec import Struct
 
 from chexnet.adapters.pachyderm import Job, PachydermPipelines
@@ -9,7 +11,9 @@ from chexnet.data.checkout import resolve
 from chexnet.errors import Refused
 from chexnet.models import card as cards
 from chexnet.models.card import Card
+from chexnet.pipelines import specs
 from chexnet.steps.ports import Store
+from chexnet.training import initial
 from chexnet.training.params import PARAMS, Params
 
 DATASET = "dataset"
@@ -31,7 +35,12 @@ class Trained(Struct, frozen=True, kw_only=True):
 
 
 def start(
-    store: Store, pipelines: PachydermPipelines, line: str, dataset: str, params: Params
+    store: Store,
+    pipelines: PachydermPipelines,
+    line: str,
+    dataset: str,
+    params: Params,
+    weights: Path | None = None,
 ) -> Job:
     """Open the one job that trains `line` by `params` on `dataset`.
 
@@ -41,16 +50,45 @@ def start(
         line: of the pipeline models-<line>.
         dataset: dataset@commit, or dataset, whose newest commit it is then.
         params: what goes into params-<line>.
+        weights: what it begins with, if `params` says so; see `initial.check`.
 
     Raises:
         NotFound: there is no such dataset or line.
     """
     repo, commit = resolve(store, dataset)
-    opened = pipelines.move(
-        {(repo, f"training-{line}"): commit},
-        files={f"params-{line}": {f"/{PARAMS}": params.encode()}},
-    )
+    files = {f"/{PARAMS}": params.encode()}
+    if weights is not None:
+        files[f"/{initial.FILE}"] = weights.read_bytes()
+    opened = pipelines.move({(repo, f"training-{line}"): commit}, {f"params-{line}": files})
     return pipelines.job(f"models-{line}", opened)
+
+
+def own(line: str) -> str:
+    """Return the repo of a line that no job trains; raise Refused if a pipeline has it."""
+    repo = f"models-{line}"
+    if repo in specs.NAMES:
+        taken = ", ".join(name for name in specs.NAMES if name.startswith("models-"))
+        rule = "A model that no job made must have a line of its own;"
+        raise Refused(f"{rule} pipelines write {taken}. Received: {line!r}. Call it otherwise.")
+    return repo
+
+
+def bring(store: Store, line: str, folder: Path) -> str:
+    """Commit a model that was made elsewhere to a line of its own; return the commit.
+
+    Args:
+        store: of the pipeline.
+        line: no pipeline's, since a pipeline alone writes its repo.
+        folder: with `release/` and what is said of it, as a job of a line leaves it.
+
+    Raises:
+        Refused: a pipeline has this line.
+    """
+    repo = own(line)
+    files = (path for path in folder.rglob("*") if path.is_file())
+    store.ensure(repo)
+    made = {f"/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
+    return store.write(repo, made)
 
 
 def finished(store: Store, pipelines: PachydermPipelines, job: Job) -> Trained:

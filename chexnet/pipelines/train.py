@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from chexnet.inputs.base import load
 from chexnet.messages import decode_json
 from chexnet.pipelines import pfs
 from chexnet.settings import Settings
+from chexnet.training import initial
 from chexnet.training.params import PARAMS, Params
-from chexnet.training.progress import Log
+from chexnet.training.progress import WARNING, Log
 
 LINES = "models-"  # A line's pipeline is called by it.
 
@@ -26,13 +28,19 @@ LINES = "models-"  # A line's pipeline is called by it.
 def main() -> int:
     """Train the datum's line; return the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Its notes on the CPU; errors raise.
+    warnings.showwarning = _warn
+    os.environ.pop("TF_CONFIG", None)  # One host has the job: it would wait for others for ever.
     settings = Settings()
     params = decode_json((pfs.path("params") / PARAMS).read_bytes(), Params)
     recipe = params.recipe()
     line = os.environ["PACH_PIPELINE_NAME"].removeprefix(LINES)
     from chexnet.training.run import run  # TensorFlow takes seconds: a wrong recipe fails first.
 
-    with tempfile.TemporaryDirectory(prefix="chexnet-train-") as scratch:
+    if params.weights:
+        given, kept = pfs.path("params") / initial.FILE, settings.state / "weights"
+        recipe = initial.beginning_with(recipe, given, kept, line)
+    # Beside the datum: it is the size of the dataset, and a container's /tmp may be memory.
+    with tempfile.TemporaryDirectory(prefix="dataset-", dir=pfs.folder()) as scratch:
         name = f"dataset@{pfs.commit('dataset')}"
         run(
             unpack(pfs.path("dataset"), name, Path(scratch)),
@@ -42,9 +50,21 @@ def main() -> int:
             config=params.config,
             out=pfs.out(),
             runs=settings.state / "runs",
+            checkpoints=settings.state / "checkpoints",
             report=Log(partial(print, flush=True)),
         )
     return 0
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    *_: object,
+    **__: object,
+) -> None:
+    """Tell people what they asked for and don't get; libraries' notes stay notes."""
+    told = WARNING if category is UserWarning else f"{category.__name__}: "
+    print(f"{told}{message}", flush=True)
 
 
 if __name__ == "__main__":

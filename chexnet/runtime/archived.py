@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from chexnet.data.dataset import TOLD
 from chexnet.data.places import BULK, DATA, IMAGES, LABELS, RAW, Place, parse
+from chexnet.data.splits import split_of
 from chexnet.errors import NotFound
 from chexnet.messages import Prediction, Release, decode_json
 from chexnet.models import card as cards
@@ -78,6 +80,17 @@ def datasets(store: Store, image_id: str) -> Iterator[str]:
         made_from = dict(store.upstream(DATASET, commit))
         if all(repo in made_from and has(repo, made_from[repo]) for repo in (IMAGES, LABELS)):
             yield commit
+
+
+def split(store: Store, commit: str, unit: str) -> str:
+    """Return the split that a unit has in a dataset."""
+    try:
+        told = store.list(DATASET, TOLD, commit)
+    except NotFound:  # The dataset is gone; by hash is how most are divided.
+        told = []
+    if not told:
+        return split_of(unit)
+    return str(json(store, DATASET, TOLD, commit).get(unit, split_of(unit)))
 
 
 def releases(store: Store) -> Iterator[Release]:

@@ -10,7 +10,7 @@ import fcntl
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,13 +24,21 @@ from chexnet.steps.archive import place
 from chexnet.steps.ports import Bus, Offsets, Reader, Store
 from chexnet.topics import Topic
 
+Filing = Callable[[Message], tuple[str, bytes]]  # A message's path and bytes in its repo.
 ARCHIVED = Counter("chexnet_archived_total", "Files that were archived.", ["repo"])
+
+
+def by_place(_: Store) -> Filing:
+    """Return the filing of most repos: a message lies where its ids say, as it came."""
+    return lambda message: (place(message), message.value)
 
 
 class Archiver:
     """The sole writer of one repo's branch.
 
     Args:
+        filing: gives a message its path and bytes; made anew from the store after an outage, since
+            the audit's follows from what is archived.
         count, size, age: a batch is committed when it has so many files or bytes, or when its first
             message has waited so many seconds.
     """
@@ -44,12 +52,13 @@ class Archiver:
         *,
         health: Health,
         stop: threading.Event,
+        filing: Callable[[Store], Filing] = by_place,
         count: int = 500,
         size: int = 64 * 2**20,
         age: float = 1.0,
     ) -> None:
         self._bus, self._store, self._repo, self._topics = bus, store, repo, topics
-        self._health, self._stop = health, stop
+        self._health, self._stop, self._filing = health, stop, filing
         self._count, self._size, self._age = count, size, age
         self._log = logging.getLogger(f"archiver-{repo}")
 
@@ -61,9 +70,10 @@ class Archiver:
                 self._store.ensure(self._repo)
                 reader = self._bus.read(self._topics, start=self._store.offsets(self._repo))
                 try:
+                    filing = self._filing(self._store)
                     self._health.set("ok")
                     backoff.reset()
-                    self._follow(reader)
+                    self._follow(reader, filing)
                 finally:
                     reader.close()
             except Unavailable as error:
@@ -72,11 +82,11 @@ class Archiver:
                 backoff.wait()
         return 0
 
-    def _follow(self, reader: Reader) -> None:
+    def _follow(self, reader: Reader, filing: Filing) -> None:
         while not self._stop.is_set():
             batch = self._gather(reader)
             if batch:
-                self._write(batch, reader.offsets())
+                self._write(batch, filing, reader.offsets())
 
     def _gather(self, reader: Reader) -> list[Message]:
         batch: list[Message] = reader.poll(timeout=0.5)
@@ -87,15 +97,16 @@ class Archiver:
             batch += reader.poll(timeout=min(left, 0.2))
         return batch
 
-    def _write(self, batch: Sequence[Message], offsets: Offsets) -> None:
+    def _write(self, batch: Sequence[Message], filing: Filing, offsets: Offsets) -> None:
         files, rejected = {}, []
         for m in batch:
             try:
-                files[place(m)] = m.value
+                path, data = filing(m)
+                files[path] = data
             except BadInput as error:
                 rejected.append(Rejected(message=m, code=error.code, reason=str(error)))
         if rejected:  # Before the commit: a crash in between repeats a dead letter, loses none.
-            self._bus.send([r.dead_letter() for r in rejected])
+            self._bus.send([r.dead_letter(f"archiver-{self._repo}") for r in rejected])
         commit = self._store.write(self._repo, files, offsets)
         ARCHIVED.labels(self._repo).inc(len(files))
         fields = {"commit": commit, "files": len(files), "rejected": len(rejected)}

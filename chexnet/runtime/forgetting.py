@@ -22,7 +22,8 @@ from msgspec import Struct
 from chexnet import release as releases
 from chexnet.adapters.pachyderm.erasing import Eraser
 from chexnet.data.assembly import REPORT
-from chexnet.data.dataset import SHARDS
+from chexnet.data.curation import WHO
+from chexnet.data.dataset import SHARDS, TOLD
 from chexnet.data.places import BULK, DATA, IMAGES, LABELS, RAW
 from chexnet.errors import NotFound, Refused
 from chexnet.experiments.observed import FEEDBACK, PREDICTIONS
@@ -143,9 +144,11 @@ class Forgetting:
     def _kinds(self) -> tuple[tuple[str, str, Rewrite], ...]:
         return (
             (LABELS, "/*.csv", self._table),
+            (LABELS, WHO, self._table),
             (EXPERIMENTS, "/*/experiment.json", self._experiment),
             (DATASET, f"{SHARDS}/*.npz", self._shard),
             (DATASET, f"/{REPORT}", self._report),
+            (DATASET, TOLD, self._splits),
         )
 
     def _rewrite_heads(self) -> None:
@@ -187,6 +190,9 @@ class Forgetting:
 
     def _report(self, data: bytes) -> bytes | None:
         return b"" if f"/{self._unit}/".encode() in data else None
+
+    def _splits(self, data: bytes) -> bytes | None:
+        return b"" if self._unit in msgspec.json.decode(data) else None
 
     def _versions(self) -> Iterator[int]:
         for version, record in releases.records(self._store).items():

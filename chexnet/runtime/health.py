@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
@@ -44,7 +45,18 @@ class Health:
         return 200 if self.state == "ok" else 503, msgspec.json.encode(body)
 
 
-def serve(health: Health, settings: HealthSettings) -> ThreadingHTTPServer:
+class Healths:
+    """Several parts of one process: the first that is not well answers for all."""
+
+    def __init__(self, parts: Sequence[Health]) -> None:
+        self._parts = parts
+
+    def answer(self) -> tuple[int, bytes]:
+        """Return the HTTP status and the JSON body of /healthz."""
+        return next((p for p in self._parts if p.state != "ok"), self._parts[0]).answer()
+
+
+def serve(health: Health | Healths, settings: HealthSettings) -> ThreadingHTTPServer:
     """Answer on the settings' address until the process ends; return the server."""
 
     class Handler(BaseHTTPRequestHandler):

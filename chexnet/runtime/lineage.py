@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from chexnet.data.dataset import INDEX
-from chexnet.data.splits import split_of
 from chexnet.errors import NotFound
 from chexnet.messages import Prediction, Release
 from chexnet.models import card as cards
@@ -229,6 +228,11 @@ def _holding(store: Store, model: str, image: str, unit: str) -> list[Node]:
             node = Node(kind="version", name=f"{model} {record.version}", facts=facts)
             by_dataset.setdefault(record.dataset, []).append(node)
     return [
-        Node(kind="dataset", name=name, facts={"split": split_of(unit)}, leads=tuple(versions))
+        Node(
+            kind="dataset",
+            name=name,
+            facts={"split": archived.split(store, name.partition("@")[2], unit)},
+            leads=tuple(versions),
+        )
         for name, versions in by_dataset.items()
     ]

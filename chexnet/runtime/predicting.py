@@ -27,7 +27,7 @@ def predict(kind: Kind) -> int:
     source = load(settings.input)
     bus = KafkaBus(settings)
     control = Follower(bus, settings.model)
-    serving = TfServing(settings.serving.addresses, settings.model, settings.serving.timeout)
+    serving = TfServing.of(settings.serving, settings.model)
     step = Predict(kind, serving=serving, labels=source.labels, shape=source.shape, clock=now)
     return Worker(
         bus,

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from prometheus_client import Gauge
+
 from chexnet.errors import ChexnetError
 from chexnet.experiments.control import Follower
 from chexnet.messages import CHAMPION, Control
@@ -15,6 +17,8 @@ from chexnet.runtime.stopping import Backoff
 from chexnet.steps.ports import Serving
 
 LOOK = 0.2  # Seconds between looks at control.
+REVISION = Gauge("chexnet_control_revision", "Of the newest control.", ["model"])
+VERSION = Gauge("chexnet_champion_version", "That answers; 0 before the first.", ["model"])
 AGAIN = 15.0  # Seconds after which serving is asked again, since a replica may have been replaced.
 
 
@@ -46,6 +50,8 @@ class Reconciler:
         while not self._stop.is_set():
             try:
                 control = self._control.current()
+                REVISION.labels(control.model).set(control.revision)
+                VERSION.labels(control.model).set(control.champion or 0)
                 if control.revision != done or time.monotonic() > due:
                     self._apply(control)
                     done, due = control.revision, time.monotonic() + AGAIN

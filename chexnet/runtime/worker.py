@@ -11,8 +11,8 @@ from contextlib import suppress
 from msgspec import structs
 from prometheus_client import Counter, Gauge, Histogram
 
-from chexnet.errors import Unavailable
-from chexnet.messages import Message, Rejected
+from chexnet.errors import Failed, Unavailable
+from chexnet.messages import Message, Rejected, now
 from chexnet.runtime.health import Health
 from chexnet.runtime.stopping import Backoff
 from chexnet.steps.ports import Bus, Subscription
@@ -23,6 +23,12 @@ Handler = Callable[[Sequence[Message]], Sequence[Result]]
 
 DONE = Counter("chexnet_messages_total", "Messages that a step has done with.", ["step", "outcome"])
 SECONDS = Histogram("chexnet_batch_seconds", "From poll to the end of its transaction.", ["step"])
+AGE = Histogram(
+    "chexnet_age_seconds",
+    "From the upload to the end of the step.",
+    ["step"],
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300, 3600),
+)
 LAG = Gauge("chexnet_lag", "Messages that wait.", ["step"])
 LAG_EVERY = 5.0  # Seconds.
 
@@ -107,6 +113,10 @@ class Worker:
             )
             SECONDS.labels(self._group).observe(time.monotonic() - began)
             self._count(results)
+            done = now()
+            for message in messages:
+                age = (done - message.headers.created_at).total_seconds()
+                AGE.labels(self._group).observe(age)
         self._say("ok")
 
     def _measure_lag(self, subscription: Subscription) -> None:
@@ -132,15 +142,16 @@ class Worker:
             except Exception as error:
                 self._log.exception("attempt %d of %d failed", attempt, self._tries)
                 cause = f"{type(error).__name__}: {error}"
+                facts = error.facts if isinstance(error, Failed) else {}
         reason = (
             f"{self._group} failed on it {self._tries} times: {cause}. This is a bug, report it."
         )
         again = structs.replace(message.headers, attempt=self._tries)
         tried = structs.replace(message, headers=again)
-        return [Rejected(message=tried, code="internal", reason=reason)]
+        return [Rejected(message=tried, code="internal", reason=reason, facts=facts)]
 
     def _sent(self, result: Message | Rejected) -> Message:
-        return result.dead_letter() if isinstance(result, Rejected) else result
+        return result.dead_letter(self._group) if isinstance(result, Rejected) else result
 
     def _count(self, results: Sequence[Result]) -> None:
         for result in results:

@@ -7,28 +7,32 @@ import os
 from chexnet.adapters.kafka import KafkaBus
 from chexnet.adapters.pachyderm import PachydermStore
 from chexnet.errors import ConfigError
+from chexnet.experiments import chain
 from chexnet.runtime import health, logs
-from chexnet.runtime.archiver import Archiver, sole_writer
+from chexnet.runtime.archiver import Archiver, by_place, sole_writer
 from chexnet.runtime.stopping import on_signals, run
 from chexnet.settings import Settings
-from chexnet.steps.archive import REPOS
+from chexnet.steps.archive import ARCHIVED
 
 
 def main() -> int:
     """Run until SIGTERM."""
     settings = Settings()
     repo = os.environ.get("CHEXNET_ARCHIVE", "")
-    if repo not in REPOS:
-        rule = f"CHEXNET_ARCHIVE must be one of {', '.join(REPOS)}. Received: {repo!r}."
+    if repo not in ARCHIVED:
+        rule = f"CHEXNET_ARCHIVE must be one of {', '.join(ARCHIVED)}. Received: {repo!r}."
         raise ConfigError(f"{rule} Set it in the archiver's environment.")
     name = f"archiver-{repo}"
     logs.setup(name, settings.log_level)
-    with sole_writer(settings.state / "run" / f"{settings.pipeline}-{name}.lock"):
+    with sole_writer(settings.lock(name)):
         status = health.Health(name)
         health.serve(status, settings.health)
         store = PachydermStore(settings.store, settings.pipeline)
         bus = KafkaBus(settings)
-        return Archiver(bus, store, repo, REPOS[repo], health=status, stop=on_signals()).run()
+        filing = chain.Chain if repo == chain.REPO else by_place
+        return Archiver(
+            bus, store, repo, ARCHIVED[repo], health=status, stop=on_signals(), filing=filing
+        ).run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""The gateway's HTTP: POST /uploads, GET /uploads/<id>, GET /uploads/<id>/events."""
+"""The gateway's HTTP: uploads go in, and what became of them can be seen.
+
+POST /uploads, GET /uploads/<id>, GET /uploads/<id>/events, GET /images/<image id> (a PNG at full
+resolution), GET /patients/<pseudonym>/images.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 import hmac
 import logging
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import IO, Any
 from urllib.parse import unquote
 
@@ -18,11 +22,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from chexnet.errors import BadInput, Unavailable
+from chexnet.errors import BadInput, NotFound, Unavailable
 from chexnet.inputs.base import Limits
 from chexnet.messages import Message
 from chexnet.steps.ports import Bus
 from services.gateway import archives
+from services.gateway.films import Films
 from services.gateway.intake import Intake, Patient
 from services.gateway.statuses import FINAL, Status, Statuses
 
@@ -36,14 +41,21 @@ class Gateway:
     """The routes' handlers.
 
     Args:
-        token: that every request must bring as `Authorization: Bearer <token>`.
+        tokens: of which every request must bring one, as `Authorization: Bearer <token>`.
     """
 
     def __init__(
-        self, intake: Intake, statuses: Statuses, bus: Bus, *, token: str, limits: Limits
+        self,
+        intake: Intake,
+        statuses: Statuses,
+        films: Films,
+        bus: Bus,
+        *,
+        tokens: Sequence[str],
+        limits: Limits,
     ) -> None:
-        self._intake, self._statuses, self._bus = intake, statuses, bus
-        self._token, self._limits = token, limits
+        self._intake, self._statuses, self._films, self._bus = intake, statuses, films, bus
+        self._tokens, self._limits = tokens, limits
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -52,6 +64,8 @@ class Gateway:
                 Route("/uploads", self.upload, methods=["POST"]),
                 Route("/uploads/{upload_id}", self.status),
                 Route("/uploads/{upload_id}/events", self.events),
+                Route("/images/{image_id}", self.image),
+                Route("/patients/{unit}/images", self.patient),
             ]
         )
 
@@ -60,7 +74,7 @@ class Gateway:
         if (refusal := self._unauthorised(request)) is not None:
             return refusal
         patient = Patient(
-            unquote(request.headers.get("x-patient-id", "")) or None,
+            unquote(request.headers.get("x-patient-id", "")).strip() or None,
             unquote(request.headers.get("x-patient-issuer", "")),
         )
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as body:
@@ -145,9 +159,38 @@ class Gateway:
                 yield b"data: " + msgspec.json.encode(status) + b"\n\n"
             await asyncio.sleep(GLANCE)
 
+    async def image(self, request: Request) -> Response:
+        """Answer with an image at full resolution."""
+        return await self._shown(
+            request,
+            lambda: Response(
+                self._films.picture(request.path_params["image_id"]), media_type="image/png"
+            ),
+        )
+
+    async def patient(self, request: Request) -> Response:
+        """Answer which images of a patient there are, the newest first."""
+        return await self._shown(
+            request,
+            lambda: _json(200, {"images": self._films.of(request.path_params["unit"])}),
+        )
+
+    async def _shown(self, request: Request, make: Callable[[], Response]) -> Response:
+        if (refusal := self._unauthorised(request)) is not None:
+            return refusal
+        try:
+            return await run_in_threadpool(make)
+        except NotFound as error:
+            return _json(404, {"error": str(error)})
+        except BadInput as error:
+            return _json(422, {"error": str(error)})
+        except Unavailable as error:
+            return _json(503, {"error": str(error)})
+
     def _unauthorised(self, request: Request) -> Response | None:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if hmac.compare_digest(given.encode(), self._token.encode()):
+        taken = [hmac.compare_digest(given.encode(), token.encode()) for token in self._tokens]
+        if any(taken):
             return None
         rule = "A request must bring the gateway's token as Authorization: Bearer."
         return _json(401, {"error": f"{rule} Received: none, or another. It is in the token file."})

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chexnet import topics
 from chexnet.errors import BadInput
-from chexnet.identity.pseudonym import Pseudonyms
+from chexnet.identity.pseudonym import Pseudonyms, normalise
 from chexnet.inputs.base import Cleaned, Limits
 from chexnet.messages import Headers, Message
 from services.gateway import archives
@@ -62,9 +62,10 @@ class Intake:
             cleaned = self._clean(data, self._limits)
         except BadInput as error:
             return error
-        identifier = patient.identifier or cleaned.patient
-        issuer = patient.issuer if patient.identifier else cleaned.issuer
-        key = self._pseudonyms.of(identifier, issuer) if identifier else cleaned.image_id
+        try:
+            key = self._unit(cleaned, patient)
+        except BadInput as error:
+            return error
         headers = Headers(
             schema=topics.UPLOADS.schemas[-1],
             upload_id=self._new_id(),
@@ -72,3 +73,22 @@ class Intake:
             created_at=self._clock(),
         )
         return Message(topic=topics.UPLOADS, key=key, value=cleaned.data, headers=headers)
+
+    def _unit(self, cleaned: Cleaned, stated: Patient) -> str:
+        """Return the patient's pseudonym, or the image id where nobody says whose it is."""
+        identifier = stated.identifier or cleaned.patient
+        if identifier is None:
+            return cleaned.image_id
+        if stated.identifier and cleaned.patient and not _same(stated, cleaned):
+            rule = "A stated patient id must be the one that the file has."
+            todo = "Send the file without an id, or with its own patient's."
+            raise BadInput("patient-mismatch", f"{rule} Received: another. {todo}")
+        issuer = (stated.issuer if stated.identifier else "") or cleaned.issuer
+        return self._pseudonyms.of(identifier, issuer)
+
+
+def _same(stated: Patient, cleaned: Cleaned) -> bool:
+    """Whether both name one patient. An issuer that either leaves out is the other's."""
+    issuers = {normalise(issuer) for issuer in (stated.issuer, cleaned.issuer) if issuer}
+    ids = {normalise(stated.identifier or ""), normalise(cleaned.patient or "")}
+    return len(ids) == 1 and len(issuers) <= 1

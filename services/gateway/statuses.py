@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from datetime import datetime
@@ -16,9 +17,11 @@ from chexnet.runtime.health import Health
 from chexnet.runtime.stopping import Backoff
 from chexnet.steps.ports import Bus
 
+log = logging.getLogger(__name__)
 State = Literal["sent", "checked", "predicted", "rejected"]
 FOLLOWED = (topics.IMAGES, topics.PREDICTIONS, topics.UPLOADS.dlq, topics.IMAGES.dlq)
 FINAL = ("predicted", "rejected")
+FINALITY: dict[State, int] = {"sent": 0, "checked": 0, "rejected": 1, "predicted": 2}
 
 
 class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,8 +83,8 @@ class Statuses:
     def _set(self, status: Status) -> None:
         with self._one_at_a_time:
             known = self._by_upload.get(status.upload_id)
-            if known is not None and known.state in FINAL and status.state not in FINAL:
-                return  # Partitions are read in any order.
+            if known is not None and FINALITY[status.state] < FINALITY[known.state]:
+                return  # Partitions are read in any order; a replay may follow a rejection.
             self._by_upload[status.upload_id] = status
             self._by_upload.move_to_end(status.upload_id)
             self._images[status.image_id] = None
@@ -116,6 +119,8 @@ def follow(
                         statuses.see(message)
             finally:
                 reader.close()
-        except Unavailable as error:
-            health.set("waiting", str(error))
+        except Exception as error:  # Without this thread no answer reaches anybody.
+            if not isinstance(error, Unavailable):
+                log.exception("following what becomes of uploads has failed: trying again")
+            health.set("waiting", str(error) or type(error).__name__)
             backoff.wait()

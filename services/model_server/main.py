@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import grpc
 import uvicorn
 
+from chexnet.adapters import tls
 from chexnet.errors import ConfigError
 from chexnet.runtime import logs
 from services.model_server import grpc_api, rest
@@ -43,8 +44,9 @@ async def serve(settings: ModelServerSettings, stop: asyncio.Event) -> None:
     )
     metrics = Metrics(lifecycle.states.summary)
 
+    own = tls.Own.of(settings.certificate_file, settings.key_file)
     server = grpc_api.server(lifecycle, metrics, settings.models)
-    port = _bind(server, settings.grpc)
+    port = _bind(server, settings.grpc, own)
     http = _Http(
         uvicorn.Config(
             rest.app(lifecycle, metrics, source),
@@ -52,6 +54,8 @@ async def serve(settings: ModelServerSettings, stop: asyncio.Event) -> None:
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=int(settings.grace),
+            ssl_certfile=own.certificate if own else None,
+            ssl_keyfile=own.key if own else None,
         )
     )
     listening = _listen(settings.rest)
@@ -69,12 +73,11 @@ async def serve(settings: ModelServerSettings, stop: asyncio.Event) -> None:
     await asyncio.to_thread(lifecycle.stop)
 
 
-def _bind(server: grpc.aio.Server, address: str) -> int:
+def _bind(server: grpc.aio.Server, address: str, own: tls.Own | None) -> int:
     try:
-        port: int = server.add_insecure_port(address)
+        return tls.bind(server, address, own)
     except RuntimeError as error:
         raise _taken("GRPC", address, str(error)) from error
-    return port
 
 
 def _listen(address: str) -> socket.socket:

@@ -20,6 +20,8 @@ class ModelServerSettings(BaseSettings):
 
     grpc: str  # host:port; port 0 takes a free one.
     rest: str
+    certificate_file: Path | None = None  # With its key: gRPC and REST are TLS only.
+    key_file: Path | None = None
     models: Path  # The folder that relative base paths start from.
     config_file: Path | None = None  # None: each folder in `models` is a model.
     engine: Literal["openvino", "tensorflow"] = "openvino"

@@ -9,7 +9,7 @@ from pachyderm_sdk.api import pps
 from services.pipeline_runner.logs import Log
 from services.pipeline_runner.records import Input, Outcome, Record, State
 from services.pipeline_runner.scratch import Scratch
-from services.pipeline_runner.workers import OneByOne, Worker
+from services.pipeline_runner.workers import Worker
 
 
 def attempt(worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log) -> Outcome:
@@ -25,7 +25,7 @@ def attempt(worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log) -> Out
         log.say(f"[try {number} of {tries}: {wrong}]\n".encode())
         scratch.clear()
     else:
-        state = "recovered" if _handled(scratch, job, log, timeout) else "failed"
+        state = "recovered" if _handled(worker, scratch, job, log, timeout) else "failed"
     return Outcome(
         record=Record(
             id=scratch.datum.id,
@@ -44,13 +44,13 @@ def attempt(worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log) -> Out
     )
 
 
-def _handled(scratch: Scratch, job: pps.JobInfo, log: Log, timeout: float | None) -> bool:
+def _handled(
+    worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log, timeout: float | None
+) -> bool:
     """Run the spec's error handler, if it has one; return whether that went well."""
-    transform = job.details.transform
-    if not transform.err_cmd:
+    if not job.details.transform.err_cmd:
         return False
-    handler = OneByOne(transform)
-    wrong = handler.command(transform.err_cmd, transform.err_stdin, scratch, log.say, timeout)
+    wrong = worker.handle(scratch, log.say, timeout)
     scratch.clear()
     if wrong is not None:
         log.say(f"[error handler: {wrong}]\n".encode())

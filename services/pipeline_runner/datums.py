@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pachyderm_sdk.api import pfs, pps
 
-from chexnet.adapters.pachyderm import specs
 from chexnet.adapters.pachyderm.connection import Connection
 from chexnet.adapters.pachyderm.wire import fields, number
+from services.pipeline_runner.naming import Found, Name, namer
 
 LIST = "/pps_v2.API/ListDatum"
 
@@ -41,44 +41,48 @@ class Datum(NamedTuple):
 def listed(at: Connection, job: pps.JobInfo) -> Iterator[Datum]:
     """Yield the datums of a job's input."""
     given = job.details.input
-    names = [(each.repo, each.name) for each in specs.inputs(given)]
-    names += [(each.repo, each.name) for each in specs.crons(given)]
+    name = namer(given)
     call = at.client._channel.unary_stream(LIST, bytes, bytes)
     for data in call(pps.ListDatumRequest(input=given)):
-        yield parse(data, names, job.details.salt)
+        yield parse(data, name, job.details.salt)
 
 
-def parse(data: bytes, names: Iterable[tuple[str, str]], salt: str) -> Datum:
+def parse(data: bytes, name: Name, salt: str) -> Datum:
     """Return the datum that a DatumInfo on the wire tells.
 
     Args:
         data: the message.
-        names: repo and name of each input, in the order of the spec.
+        name: says which input each of its files is of.
         salt: of the pipeline's version.
     """
-    left, id_, parts = list(names), "", []
+    id_, infos = "", []
     for field, content in fields(memoryview(data)):
         if field == 1:  # Datum
             id_ = str(dict(fields(content)).get(2, b""), "utf-8")
         elif field == 5:  # FileInfo
-            parts.append(_part(content, left))
+            infos.append(_file(content))
+    leaves = name(id_, [found for found, _ in infos])
+    parts = [_part(leaf.name, *info) for leaf, info in zip(leaves, infos, strict=True)]
     return Datum(id_, tuple(parts), hashed(salt, parts))
 
 
-def _part(info: memoryview, left: list[tuple[str, str]]) -> Part:
-    """Return a part; its input is the next one, in order, that reads its repo."""
-    told = dict(fields(info))
-    file = dict(fields(told[1]))
+def _file(info: memoryview) -> tuple[Found, memoryview]:
+    """Return where a FileInfo's file is, and the message."""
+    file = dict(fields(dict(fields(info))[1]))
     commit = dict(fields(file[1]))
-    owner = commit.get(3) or dict(fields(commit[1]))[1]  # An older server names it in the branch.
-    repo = str(dict(fields(owner))[1], "utf-8")
-    found = next(each for each in left if each[0] == repo)
-    left.remove(found)
+    branch = dict(fields(commit.get(1, memoryview(b""))))
+    owner = commit.get(3) or branch[1]  # An older server names it in the branch.
+    texts = (dict(fields(owner))[1], branch.get(2, b""), file[2])
+    return Found(*(str(text, "utf-8") for text in texts)), info
+
+
+def _part(name: str, found: Found, info: memoryview) -> Part:
+    told = dict(fields(info))
     return Part(
-        name=found[1],
-        repo=repo,
-        commit=str(commit[2], "utf-8"),
-        path=str(file[2], "utf-8"),
+        name=name,
+        repo=found.repo,
+        commit=str(dict(fields(dict(fields(told[1]))[1]))[2], "utf-8"),
+        path=found.path,
         hash=bytes(told.get(5, b"")),
         folder=number(info, 2) == pfs.FileType.DIR,
         file=bytes(told[1]),

@@ -18,7 +18,7 @@ from chexnet.adapters.pachyderm.connection import Connection
 from services.pipeline_runner import datums, records
 from services.pipeline_runner.attempts import attempt
 from services.pipeline_runner.datums import Datum
-from services.pipeline_runner.lease import BEAT, Lease
+from services.pipeline_runner.lease import Lease
 from services.pipeline_runner.logs import Log
 from services.pipeline_runner.meta import Meta
 from services.pipeline_runner.plan import Plan, plan
@@ -66,14 +66,22 @@ class JobRun:
         lease: held.
         workers: how many datums run at once, and by what.
         scratch: a folder for this job alone.
+        known: the records that its meta commit begins with, if that is known; it is changed.
     """
 
     def __init__(
-        self, at: Connection, job: pps.JobInfo, lease: Lease, workers: list[Worker], scratch: Path
+        self,
+        at: Connection,
+        job: pps.JobInfo,
+        lease: Lease,
+        workers: list[Worker],
+        scratch: Path,
+        known: dict[str, Record] | None = None,
     ) -> None:
         self._at, self._job, self._lease = at, job, lease
         self._workers, self._scratch = workers, scratch
         self._meta = Meta(at, job)
+        self._known = known
         self._counts = Counts()
         self._failed: list[Record] = []
         self._interrupted = threading.Event()
@@ -82,15 +90,15 @@ class JobRun:
         self._old: frozenset[str] = frozenset()  # Datums that ran before: they may have a log.
         self._log = logging.getLogger("pipeline_runner")
 
-    def run(self) -> State:
-        """Do the job to its end; return its state.
+    def run(self) -> tuple[State, dict[str, Record]]:
+        """Do the job to its end; return its state, and the records that its meta commit holds.
 
         Raises:
             Interrupted: it was killed, or `interrupt` was called.
             grpc.RpcError: the server failed; another run goes on where this one ended.
         """
         self._tell(State.JOB_STARTING)
-        known = self._meta.records()
+        known = self._meta.records() if self._known is None else self._known
         made = plan(datums.listed(self._at, self._job), known, self._job.job.id)
         self._count(made)
         self._tell(State.JOB_RUNNING)
@@ -100,7 +108,7 @@ class JobRun:
                 del known[record.id]
         self._old = frozenset(known)
         self._execute(made.run, known)
-        return self._end(known)
+        return self._end(known), known
 
     def interrupt(self) -> None:
         """Let `run` raise Interrupted soon. From any thread."""
@@ -173,11 +181,11 @@ class JobRun:
         known: dict[str, Record],
     ) -> None:
         batch: list[tuple[Scratch, Outcome]] = []
-        size, due, beat = 0, time.monotonic() + BATCH_AGE, time.monotonic() + BEAT
+        size, due = 0, time.monotonic() + BATCH_AGE
         kept = 0
         while kept < count:
             try:
-                one = done.get(timeout=max(0.01, min(due, beat) - time.monotonic()))
+                one = done.get(timeout=max(0.01, due - time.monotonic()))
             except queue.Empty:
                 pass
             else:
@@ -194,15 +202,16 @@ class JobRun:
                 self._flush(batch, known)
                 kept += len(batch)
                 batch, size, due = [], 0, time.monotonic() + BATCH_AGE
-            if time.monotonic() >= beat:
-                self._lease.beat()
-                beat = time.monotonic() + BEAT
 
     def _flush(self, batch: list[tuple[Scratch, Outcome]], known: dict[str, Record]) -> None:
         """Write logs, records and outputs, and tell how far the job is."""
         running = dict(self._running)
-        said = {name: data for name, one in running.items() if (data := one.log.take())}
         ended = {outcome.record.id for _, outcome in batch}
+        said = {
+            name: data
+            for name, one in running.items()
+            if (data := one.log.take(all_=name in ended))
+        }
         # A log begins anew with its datum: also that of one that has nothing to say.
         stale = [name for name in {*said, *ended} if not running[name].said and name in self._old]
         if said or stale:
@@ -240,7 +249,7 @@ class JobRun:
             TransactionRequest(update_job_state=self._report(state, reason)),
             finished(self._lease.commit),
         )
-        self._lease.commit = None
+        self._lease.ended()
         return state
 
     def _why_failed(self, known: dict[str, Record]) -> str:

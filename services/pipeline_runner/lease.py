@@ -7,7 +7,9 @@ lease was taken from it can't end a job.
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import grpc
@@ -22,14 +24,21 @@ _SIGN = "/beat"
 
 
 class Lease:
-    """One pipeline's lease, as one runner sees it."""
+    """One pipeline's lease, as one runner sees it.
 
-    def __init__(self, at: Connection, pipeline: str) -> None:
-        self._at, self._pfs = at, at.client.pfs
+    Args:
+        at: the project.
+        pipeline: its name.
+        lost: called, from a thread, when the lease was taken away.
+    """
+
+    def __init__(self, at: Connection, pipeline: str, lost: Callable[[], None]) -> None:
+        self._at, self._pfs, self._lost = at, at.client.pfs, lost
         self._branch = at.branch(REPO, pipeline)
         self._seen: tuple[str, bytes] | None = None
         self._since = 0.0
         self._beats = 0
+        self._over = threading.Event()
         self.commit: pfs.Commit | None = None
 
     def take(self) -> bool:
@@ -45,8 +54,24 @@ class Lease:
             return False
         self._seen = None
         self._forget_older(self.commit)
-        self.beat()
+        self._over = threading.Event()
+        beating = threading.Thread(
+            target=self._beat_on, args=(self.commit, self._over), daemon=True
+        )
+        beating.start()
         return True
+
+    def held(self) -> bool:
+        """Ask whether it is still ours; raise ConnectionError or grpc.RpcError if nobody says."""
+        if self.commit is None:
+            return False
+        try:
+            info = self._pfs.inspect_commit(commit=self.commit)
+        except grpc.RpcError as error:
+            if code(error) == grpc.StatusCode.NOT_FOUND:  # Its successor has forgotten it.
+                return False
+            raise
+        return bool(info.finishing.year <= 1970)
 
     def _watch(self) -> None:
         """Look at the holder's sign of life; end its lease when it has not changed for long."""
@@ -61,16 +86,26 @@ class Lease:
             elif time.monotonic() - self._since > STALE:
                 self._pfs.finish_commit(commit=head, error="its runner gave no sign of life")
 
-    def beat(self) -> None:
-        """Give a sign of life; raise grpc.RpcError if the lease is lost."""
-        if self.commit is None:
-            return
+    def _beat_on(self, commit: pfs.Commit, over: threading.Event) -> None:
+        """Give signs of life to the end, whatever else the runner is at."""
+        while not over.is_set():
+            with suppress(ConnectionError, grpc.RpcError):  # It is asked for again soon.
+                try:
+                    self._beat(commit)
+                except grpc.RpcError:
+                    if not over.is_set() and self.commit is commit and not self.held():
+                        self._lost()
+                        return
+                    raise
+            over.wait(BEAT)
+
+    def _beat(self, commit: pfs.Commit) -> None:
         self._beats += 1
         sign = pfs.AddFile(path=_SIGN, raw=str(self._beats).encode())
         self._pfs.modify_file(
             iter(
                 (
-                    pfs.ModifyFileRequest(set_commit=self.commit),
+                    pfs.ModifyFileRequest(set_commit=commit),
                     pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=_SIGN)),
                     pfs.ModifyFileRequest(add_file=sign),
                 )
@@ -82,6 +117,11 @@ class Lease:
         if self.commit is not None:
             with suppress(ConnectionError, grpc.RpcError):
                 self._pfs.finish_commit(commit=self.commit)
+        self.ended()
+
+    def ended(self) -> None:
+        """Stop the signs of life: it was given up."""
+        self._over.set()
         self.commit = None
 
     def _forget_older(self, commit: pfs.Commit) -> None:

@@ -20,6 +20,7 @@ def main() -> int:
     health.serve(status, settings.health)
     return Runner(
         partial(Connection, settings.store, settings.pipeline),
+        does=settings.runner.does,
         size=settings.runner.workers or len(os.sched_getaffinity(0)),
         scratch=settings.state / "scratch" / f"{settings.pipeline}-{settings.instance}",
         health=status,

@@ -59,33 +59,11 @@ class Meta:
             outcomes: of datums that ran.
             before: the records until now.
         """
-        self._modify(self._kept(list(outcomes), before))
+        self._modify(kept(self.commit, list(outcomes), before))
 
     def leave(self, gone: Sequence[Record]) -> None:
         """Remove the datums that the job no longer has, in one stream."""
-        self._modify(self._left(gone))
-
-    def _kept(self, outcomes: Sequence[Outcome], before: Mapping[str, Record]) -> Iterator[Request]:
-        yield _into(self.commit)
-        changes = []
-        for outcome in outcomes:
-            record = outcome.record
-            old = before.get(record.id)
-            changes.append(Change(datum=record.id, remove=old.outputs if old else ()))
-            yield _delete(f"{META}/{record.id}")
-            yield _delete(f"{OUTPUTS}/{record.id}")
-            yield _add(record.path, records.encode(record))
-            for path, file in outcome.files.items():
-                yield from _add_file(record.source(path), file)
-        yield _add(f"{PENDING}/{new_id()}", records.encode(changes))
-
-    def _left(self, gone: Sequence[Record]) -> Iterator[Request]:
-        yield _into(self.commit)
-        for record in gone:
-            for folder in (META, OUTPUTS, LOGS):
-                yield _delete(f"{folder}/{record.id}")
-        changes = [Change(datum=record.id, remove=record.outputs) for record in gone]
-        yield _add(f"{PENDING}/{new_id()}", records.encode(changes))
+        self._modify(left(self.commit, gone))
 
     def log(self, logs: Mapping[str, bytes], *, fresh: Iterable[str] = ()) -> None:
         """Add to the datums' logs; those of `fresh` begin anew."""
@@ -122,6 +100,37 @@ class Meta:
                 source = pfs.File(commit=self.commit, path=known[change.datum].source(path))
                 copy = pfs.CopyFile(dst=path, src=source, append=False)
                 yield bytes(pfs.ModifyFileRequest(copy_file=copy))
+
+
+def kept(
+    commit: pfs.Commit, outcomes: Sequence[Outcome], before: Mapping[str, Record]
+) -> Iterator[Request]:
+    """Yield a stream of which each beginning is harmless: a record comes after what it tells of."""
+    yield _into(commit)
+    told = [outcome.record for outcome in outcomes]
+    yield _pending((record.id, before.get(record.id)) for record in told)
+    for record in told:
+        yield _delete(f"{META}/{record.id}")
+        yield _delete(f"{OUTPUTS}/{record.id}")
+    for outcome in outcomes:
+        for path, file in outcome.files.items():
+            yield from _add_file(outcome.record.source(path), file)
+        yield _add(outcome.record.path, records.encode(outcome.record))
+
+
+def left(commit: pfs.Commit, gone: Sequence[Record]) -> Iterator[Request]:
+    """Yield what removes datums, of which each beginning is harmless too."""
+    yield _into(commit)
+    yield _pending((record.id, record) for record in gone)
+    for record in gone:
+        for folder in (META, OUTPUTS, LOGS):
+            yield _delete(f"{folder}/{record.id}")
+
+
+def _pending(datums: Iterable[tuple[str, Record | None]]) -> Request:
+    """Say which datums the output commit has to be brought up to, and what they had written."""
+    changes = [Change(datum=name, remove=old.outputs if old else ()) for name, old in datums]
+    return _add(f"{PENDING}/{new_id()}", records.encode(changes))
 
 
 def _into(commit: pfs.Commit) -> Request:

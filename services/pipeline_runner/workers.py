@@ -35,8 +35,11 @@ class Worker(Protocol):
             Closed: `close` was called.
         """
 
+    def handle(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
+        """Run the transform's error handler on a datum; otherwise as `run`."""
+
     def close(self) -> None:
-        """End for good; `run` raises Closed from now on. From any thread."""
+        """End for good; both raise Closed from now on. From any thread."""
 
 
 def make(transform: pps.Transform) -> Worker:
@@ -55,9 +58,14 @@ class OneByOne:
     def run(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
         """Process one datum."""
         cmd, stdin = self._transform.cmd, self._transform.stdin
-        return self.command(cmd, stdin, scratch, say, timeout)
+        return self._command(cmd, stdin, scratch, say, timeout)
 
-    def command(
+    def handle(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
+        """Run the error handler on a datum."""
+        cmd, stdin = self._transform.err_cmd, self._transform.err_stdin
+        return self._command(cmd, stdin, scratch, say, timeout)
+
+    def _command(
         self,
         cmd: Sequence[str],
         stdin: Sequence[str],
@@ -65,21 +73,25 @@ class OneByOne:
         say: Say,
         timeout: float | None,
     ) -> str | None:
-        """Run any command on a datum."""
         if self._closed:
             raise Closed
         codes: queue.Queue[int] = queue.Queue()
         environment = {**self._transform.env, **scratch.environment}
         try:
-            self._process = _start(self._transform, cmd, stdin, environment, say, codes.put)
+            process = _start(self._transform, cmd, stdin, environment, say, codes.put)
         except OSError as error:
             return f"its command {cmd[0] if cmd else ''!r} does not start: {error.strerror}"
+        self._process = process
+        if self._closed:  # `close` may have come too early to see the process.
+            process.kill()
         try:
             code = codes.get(timeout=timeout)
         except queue.Empty:
-            self._process.kill()
+            process.kill()
             codes.get()
             return f"it took longer than {timeout:.0f} s"
+        finally:
+            self._process = None  # Its id may soon be another's.
         if self._closed:
             raise Closed
         accepted = (0, *self._transform.accept_return_code)
@@ -88,8 +100,8 @@ class OneByOne:
     def close(self) -> None:
         """Kill what runs."""
         self._closed = True
-        if self._process is not None:
-            self._process.kill()
+        if (process := self._process) is not None:
+            process.kill()
 
 
 class Batching:
@@ -97,6 +109,7 @@ class Batching:
 
     def __init__(self, transform: pps.Transform) -> None:
         self._transform = transform
+        self._handler = OneByOne(transform)
         self._asks = NextDatum()
         self._process: Process | None = None
         self._closed = False
@@ -112,6 +125,10 @@ class Batching:
         self._asks.give({**self._transform.env, **scratch.environment})
         return self._outcome(timeout)
 
+    def handle(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
+        """Run the error handler on a datum."""
+        return self._handler.handle(scratch, say, timeout)
+
     def _start(self) -> str | None:
         """Start the command; return when it asks for its first datum."""
         self._asks = NextDatum()
@@ -123,6 +140,8 @@ class Batching:
             )
         except OSError as error:
             return f"its command {cmd[0] if cmd else ''!r} does not start: {error.strerror}"
+        if self._closed:  # `close` may have come too early to see the process.
+            self._process.kill()
         return self._outcome(READY)
 
     def _pass_on(self, data: bytes) -> None:
@@ -150,8 +169,9 @@ class Batching:
     def close(self) -> None:
         """Kill what runs."""
         self._closed = True
-        if self._process is not None:
-            self._process.kill()
+        self._handler.close()
+        if (process := self._process) is not None:
+            process.kill()
 
 
 def _start(

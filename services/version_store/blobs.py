@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from services.version_store.database import Database, Sql
 CHUNK = 2**20  # Part of the format: all chunks of a file but the last have this size.
 HASH = 32
 PACK = 2**30
+_ZEROS = bytes(CHUNK)  # What a hole reads as.
 
 
 class Place(NamedTuple):
@@ -84,8 +86,11 @@ class Blobs:
                 self._stages -= 1
                 self._staging.notify_all()
 
-    def collect(self) -> int:
+    def collect(self, *, at_once: bool = False) -> int:
         """Forget the chunks that no entry uses, and free their bytes; return how many.
+
+        Args:
+            at_once: also what the database's log still says of them; it waits for readers.
 
         Rows go first: were it killed in between, the next collection finds the bytes in no row.
         """
@@ -103,16 +108,17 @@ class Blobs:
                 kept = sql.execute("SELECT pack, start, size FROM chunks ORDER BY pack, start")
                 places = [Place(*row) for row in kept]
             self._free(places)
-        self._database.truncate_log()
+        self._database.truncate_log(at_once=at_once)
         return sum(size for _, size in unused)
 
     def _free(self, places: Sequence[Place]) -> None:
         """Make holes of all that lies between `places`, which are sorted."""
         with self._lock:
+            of_pack = {pack: list(found) for pack, found in groupby(places, lambda p: p.pack)}
             for pack in range(1, self._pack + 1):
                 file, at = self._open(pack), 0
                 end = os.fstat(file).st_size
-                for place in (*(p for p in places if p.pack == pack), Place(pack, end, 0)):
+                for place in (*of_pack.get(pack, ()), Place(pack, end, 0)):
                     if place.start > at:
                         holes.punch(file, at, place.start - at)
                     at = place.start + place.size
@@ -133,6 +139,8 @@ class Blobs:
         data = os.pread(file, place.size, place.start)
         if len(data) != place.size:
             raise OSError(f"chunk {name.hex()} is cut short in pack {place.pack}: run fsck")
+        if data == _ZEROS[: len(data)] and hashlib.sha256(data).digest() != name:
+            raise OSError(f"chunk {name.hex()} was freed while it was read: ask again")
         return data
 
     def stream(self, sql: Sql, chunks: bytes, offset: int = 0) -> Iterator[bytes]:

@@ -77,7 +77,8 @@ def create(change: Change, request: pfs.CreateBranchRequest) -> None:
     repo = references.repo(sql, branch.repo)["key"]
     for named in (branch, *request.provenance):
         names.check("branch", named.name)
-    upstream = [_input(change, repo, named) for named in request.provenance]
+    # Each once: several inputs may read one branch.
+    upstream = list(dict.fromkeys(_input(change, repo, named) for named in request.provenance))
     old = references.try_branch(sql, repo, branch.name)
     before = _direct(sql, old["key"]) if old else []
     head = old["head"] if old else None

@@ -12,6 +12,8 @@ from services.version_store.errors import StoreError, missing
 from services.version_store.references import Row
 from services.version_store.store import Change
 
+WORTH = 2**20  # Bytes of files that a collection is worth, which reads all that is kept.
+
 
 def members(sql: Sql, name: str) -> list[Row]:
     """Return the commits of a set: upstream ones start first, so by age; or raise NOT_FOUND."""
@@ -128,5 +130,5 @@ def _delete(change: Change, row: Row) -> None:
     for branch in heads:
         branches.move(change, branch["repo"], branch["name"], parent)
     sql.execute("DELETE FROM commits WHERE key = ?", (key,))
-    trees.sweep(sql, row["repo"])
-    change.garbage = True
+    if trees.sweep(sql, row["repo"]) >= WORTH:
+        change.garbage = True

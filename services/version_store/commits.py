@@ -17,6 +17,9 @@ from services.version_store.errors import StoreError
 from services.version_store.references import Row
 from services.version_store.store import Change, moment
 
+_UPSTREAM = "SELECT upstream FROM commit_provenance WHERE downstream = ?"
+_DOWNSTREAM = "SELECT downstream FROM commit_provenance WHERE upstream = ?"
+
 
 def start(
     change: Change,
@@ -148,38 +151,42 @@ def children(sql: Sql, key: int) -> list[int]:
 
 def upstream(sql: Sql, key: int) -> list[int]:
     """Return the commits that this one was made from."""
-    query = "SELECT upstream FROM commit_provenance WHERE downstream = ?"
-    return [row[0] for row in sql.execute(query, (key,))]
+    return [row[0] for row in sql.execute(_UPSTREAM, (key,))]
 
 
 def downstream(sql: Sql, key: int) -> list[int]:
     """Return the commits that were made from this one."""
-    query = "SELECT downstream FROM commit_provenance WHERE upstream = ?"
-    return [row[0] for row in sql.execute(query, (key,))]
+    return [row[0] for row in sql.execute(_DOWNSTREAM, (key,))]
+
+
+def _named(sql: Sql, which: str, key: int) -> list[pfs.Commit]:
+    """Return commits as the API names them, by one question: a spec's has one for each job."""
+    rows = sql.execute(
+        "SELECT c.id, c.branch, r.project, r.name, r.type"
+        f" FROM commits c JOIN repos r ON r.key = c.repo WHERE {which} ORDER BY c.key",
+        (key,),
+    )
+    return [references.commit_message(row, references.repo_message(row)) for row in rows]
 
 
 def info(sql: Sql, row: Row) -> pfs.CommitInfo:
     """Return what the API says of a commit."""
-    repo = references.name_of_repo(sql, row["repo"])
-
-    def own(key: int) -> pfs.Commit:
-        return references.commit_message(references.commit_at(sql, key), repo)
-
+    key = row["key"]
     made = pfs.CommitInfo(
-        commit=references.commit_message(row, repo),
+        commit=references.commit_message(row, references.name_of_repo(sql, row["repo"])),
         origin=pfs.CommitOrigin(kind=pfs.OriginKind(row["origin"])),
         description=row["description"],
-        child_commits=[own(key) for key in children(sql, row["key"])],
+        child_commits=_named(sql, "c.parent = ?", key),
         started=moment(row["started"]),
-        direct_provenance=[references.name_of_commit(sql, k) for k in upstream(sql, row["key"])],
-        direct_subvenance=[references.name_of_commit(sql, k) for k in downstream(sql, row["key"])],
+        direct_provenance=_named(sql, f"c.key IN ({_UPSTREAM})", key),
+        direct_subvenance=_named(sql, f"c.key IN ({_DOWNSTREAM})", key),
         error=row["error"],
         size_bytes_upper_bound=row["size"],
         created_at=moment(row["started"]),
         updated_at=moment(row["finished"] or row["finishing"] or row["started"]),
     )
     if row["parent"] is not None:
-        made.parent_commit = own(row["parent"])
+        made.parent_commit = references.name_of_commit(sql, row["parent"])
     if row["finishing"] is not None:
         made.finishing = moment(row["finishing"])
     if row["finished"] is not None:

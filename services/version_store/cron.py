@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from croniter import CroniterBadCronError, croniter
 from pachyderm_sdk.api import pfs, pps
 
+from chexnet.runtime.stopping import Backoff
 from services.version_store import branches, commits, inputs, references, specs, trees
 from services.version_store.blobs import content
 from services.version_store.database import Sql
 from services.version_store.errors import StoreError
 from services.version_store.store import Change, Store
 
+_LOG = logging.getLogger("version_store")
 _EVERY = re.compile(r"@every ((?:\d+(?:\.\d+)?(?:ms|h|m|s))+)")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -97,20 +100,32 @@ class Ticker(threading.Thread):
 
     def __init__(self, store: Store) -> None:
         super().__init__(name="ticker", daemon=True)
-        self._store, self._stopped = store, False
+        self._store, self._stopped = store, threading.Event()
 
     def run(self) -> None:
         """Tick until the end."""
-        while not self._stopped:
+        backoff = Backoff(self._stopped)
+        while not self._stopped.is_set():
             self._store.scheduled.clear()
-            due = self._due()
-            now = datetime.now(UTC)
-            if due is not None and due[0] <= now:
-                with self._store.change() as change:
-                    _tick(change, due[1], due[0])
-                continue
-            left = None if due is None else (due[0] - now).total_seconds()
-            self._store.scheduled.wait(left)
+            try:
+                left = self._tick_if_due()
+            except Exception:  # A full disk, or a head that somebody left open.
+                _LOG.exception("tick failed")
+                backoff.wait()
+            else:
+                backoff.reset()
+                self._store.scheduled.wait(left)
+
+    def _tick_if_due(self) -> float | None:
+        """Tick what is due; return the seconds to the next tick, None where there is none."""
+        due = self._due()
+        if due is None:
+            return None
+        if (left := (due[0] - datetime.now(UTC)).total_seconds()) > 0:
+            return left
+        with self._store.change() as change:
+            _tick(change, due[1], due[0])
+        return 0.0
 
     def _due(self) -> tuple[datetime, pps.CronInput] | None:
         """Return the next tick."""
@@ -120,7 +135,7 @@ class Ticker(threading.Thread):
 
     def stop(self) -> None:
         """End it."""
-        self._stopped = True
+        self._stopped.set()
         self._store.scheduled.set()
         self.join()
 

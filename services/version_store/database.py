@@ -106,10 +106,14 @@ class Database:
             with self._changed:
                 self._changed.wait_for(lambda seen=seen: self._count != seen or not going_on())  # type: ignore[misc]
 
-    def truncate_log(self) -> None:
-        """Move the log into the database file, as far as no reader needs it, and empty it."""
+    def truncate_log(self, *, at_once: bool) -> None:
+        """Move the log into the database file, as far as no reader needs it.
+
+        Args:
+            at_once: empty it too; all who write wait while a reader is at it, up to 5 s.
+        """
         with self._writing:
-            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._writer.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if at_once else 'PASSIVE'})")
 
     def close(self) -> None:
         """Move the log into the database file, and let go of it."""

@@ -5,13 +5,13 @@ A datum's id is a hash of names and paths, so that the same file has the same id
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
 from pachyderm_sdk.api import pfs, pps
 
+from chexnet.adapters.pachyderm import datum_ids
 from services.version_store import globs, inputs, names, trees, wire
 from services.version_store.database import Sql
 from services.version_store.errors import StoreError
@@ -43,10 +43,7 @@ def of_input(sql: Sql, request: pps.ListDatumRequest) -> Iterator[bytes]:
 
 def identity(datum: Datum) -> str:
     """Return the id of a datum: a hash of the names, repos, branches and paths of its parts."""
-    digest = hashlib.blake2b(digest_size=32)
-    for part in datum:
-        digest.update(part.key)
-    return digest.hexdigest()
+    return datum_ids.identity(part.key for part in datum)
 
 
 def _datums(sql: Sql, given: pps.Input) -> Iterator[Datum]:
@@ -119,19 +116,14 @@ def _parts(sql: Sql, given: pps.PfsInput) -> Iterator[Part]:
     if given.glob == "/" and not trees.holds(sql, view.stack, "/"):
         return  # A root without a file is no datum.
     nodes = view.glob(given.glob)
-    fixed = b"".join(_sized(text) for text in (given.name, given.repo, given.branch))
+    fixed = datum_ids.key(given.name, given.repo, given.branch)
     pattern = globs.compiled(names.path(given.glob))
     keyed = bool(given.join_on or given.group_by)
     for node, info in zip(nodes, view.encoded(nodes), strict=True):
-        key = fixed + _sized(node.path)
+        key = fixed + datum_ids.key(node.path)
         found = pattern.fullmatch(node.name) if keyed else None
         if found is None:
             yield Part(key, info, outer=given.outer_join)
         else:
             join_on = globs.replaced(found, given.join_on)
             yield Part(key, info, join_on, globs.replaced(found, given.group_by), given.outer_join)
-
-
-def _sized(text: str) -> bytes:
-    data = text.encode()
-    return data + len(data).to_bytes(8, "big")

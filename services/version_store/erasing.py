@@ -102,7 +102,7 @@ def methods(store: Store) -> Mapping[str, Method]:
         return msgspec.json.encode(paths)
 
     def collect(_: object, __: Call) -> bytes:
-        return msgspec.json.encode(store.blobs.collect())
+        return msgspec.json.encode(store.blobs.collect(at_once=True))
 
     parse = msgspec.json.Decoder(Files).decode
     return {

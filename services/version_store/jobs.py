@@ -12,7 +12,7 @@ from pachyderm_sdk.api import pfs, pps
 
 from services.version_store import commits, inputs, names, references, specs
 from services.version_store.database import Database, Sql
-from services.version_store.errors import StoreError, missing
+from services.version_store.errors import StoreError, missing, unimplemented
 from services.version_store.references import Row
 from services.version_store.store import Change, moment
 
@@ -198,19 +198,35 @@ def inspect(database: Database, request: pps.InspectJobRequest, going_on: GoingO
 def every(sql: Sql, request: pps.ListJobRequest) -> Iterator[pps.JobInfo]:
     """Yield jobs, the newest first."""
     projects = {project.name for project in request.projects}
-    wanted = [references.commit(sql, commit)["id"] for commit in request.input_commit]
+    if request.jq_filter:
+        raise unimplemented("A jqFilter")
+    made = [_made_from(sql, references.commit(sql, each)["key"]) for each in request.input_commit]
     number = request.number or -1
     order = "ASC" if request.reverse else "DESC"
     for row in _rows(sql, request.pipeline, f"ORDER BY key {order}"):
         if number == 0:
             return
-        if (projects and row["project"] not in projects) or (wanted and row["id"] not in wanted):
+        if projects and row["project"] not in projects:
+            continue
+        if not all((row["project"], row["pipeline"], row["id"]) in each for each in made):
             continue
         newest = specs.newest_version(sql, row["project"], row["pipeline"])
         if 0 <= request.history < newest - row["version"]:
             continue
         yield info(sql, row, details=request.details)
         number -= 1
+
+
+def _made_from(sql: Sql, commit: int) -> set[tuple[str, str, str]]:
+    """Return project, pipeline and id of the jobs whose output was made from a commit."""
+    rows = sql.execute(
+        "WITH RECURSIVE reached(key) AS (SELECT ? UNION SELECT p.downstream FROM reached r"
+        " JOIN commit_provenance p ON p.upstream = r.key) SELECT o.project, o.name, c.id"
+        " FROM reached r JOIN commits c ON c.key = r.key JOIN repos o ON o.key = c.repo"
+        " WHERE o.type = 'user'",
+        (commit,),
+    )
+    return {tuple(row) for row in rows}
 
 
 def _rows(sql: Sql, pipeline: pps.Pipeline, more: str) -> list[Row]:

@@ -8,7 +8,7 @@ from pachyderm_sdk.api import pps
 
 from services.version_store import jobs
 from services.version_store.database import Sql
-from services.version_store.errors import StoreError
+from services.version_store.errors import StoreError, unimplemented
 from services.version_store.listing import View
 from services.version_store.store import Store, moment
 
@@ -23,6 +23,10 @@ def read(
     Without a job it is the pipeline's newest. `tail` is the number of the last lines that are told
     of those that are there.
     """
+    if request.data_filters:
+        raise unimplemented("Logs by data_filters")
+    if request.since:
+        raise unimplemented("Logs by since")
     with store.database.read() as sql:
         job = _job(sql, request)
     done: dict[str, int] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
+from chexnet.adapters import tls
 from chexnet.errors import ConfigError
 from chexnet.runtime import health, logs, stopping
 from services.version_store.server import Server
@@ -17,7 +18,8 @@ def main() -> int:
     try:
         settings = VersionStoreSettings()
         log = logs.setup("version_store", settings.log_level)
-        server = Server(settings.folder, settings.listen)
+        own = tls.Own.of(settings.certificate_file, settings.key_file)
+        server = Server(settings.folder, settings.listen, own)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return error.exit_code

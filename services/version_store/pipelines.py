@@ -72,6 +72,8 @@ def _check(request: pps.CreatePipelineRequest) -> None:
     for field in _ELSEWHERE:
         if betterproto.serialized_on_wire(getattr(request, field)):
             raise unimplemented(f"A pipeline's {field}")
+    if request.s3_out:
+        raise unimplemented("A pipeline's s3_out")
     if not betterproto.serialized_on_wire(request.transform):
         raise StoreError("pipeline must specify a transform")
     if not betterproto.serialized_on_wire(request.input):
@@ -161,6 +163,8 @@ def inspect(sql: Sql, request: pps.InspectPipelineRequest) -> pps.PipelineInfo:
 
 def every(sql: Sql, request: pps.ListPipelineRequest) -> Iterator[pps.PipelineInfo]:
     """Yield pipelines, the newest first; with `history`, that many older versions of each."""
+    if request.jq_filter:
+        raise unimplemented("A jqFilter")
     projects = {project.name for project in request.projects}
     rows = sql.execute("SELECT * FROM pipelines ORDER BY key DESC").fetchall()
     for row in rows:
@@ -225,14 +229,30 @@ def delete(change: Change, request: pps.DeletePipelineRequest) -> None:
 
 def delete_many(change: Change, request: pps.DeletePipelinesRequest) -> pps.DeletePipelinesResponse:
     """Delete the pipelines of some projects, or with `all` of every one; downstream ones first."""
-    wanted = pps.ListPipelineRequest(projects=request.projects)
+    wanted = pps.ListPipelineRequest(projects=request.projects, details=True)
     found = list(every(change.sql, wanted)) if request.projects or request.all else []
+    found = _downstream_first(found)
     for each in found:
         asked = pps.DeletePipelineRequest(
             pipeline=each.pipeline, force=request.force, keep_repo=request.keep_repo
         )
         delete(change, asked)
     return pps.DeletePipelinesResponse(pipelines=[each.pipeline for each in found])
+
+
+def _downstream_first(found: list[pps.PipelineInfo]) -> list[pps.PipelineInfo]:
+    """Return pipelines so that none comes before one that reads it, whichever is newer."""
+    left, ordered = list(found), []
+    while left:
+        read = {(b.repo.project.name, b.repo.name) for i in left for b in _reads(i)}
+        ends = [i for i in left if (i.pipeline.project.name, i.pipeline.name) not in read]
+        ordered += ends
+        left = [info for info in left if info not in ends]
+    return ordered
+
+
+def _reads(info: pps.PipelineInfo) -> list[pfs.Branch]:
+    return inputs.branches(info.details.input)
 
 
 def rerun(change: Change, request: pps.RerunPipelineRequest) -> None:

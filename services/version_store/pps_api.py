@@ -18,7 +18,10 @@ def methods(store: Store) -> Mapping[str, Method]:
     calls = Calls(store)
 
     def create_pipeline(request: pps.CreatePipelineRequest, call: Call) -> Empty:
-        if call.transaction:
+        if request.dry_run:
+            with store.change(keep=False) as trial:
+                pipelines.create(trial, request)
+        elif call.transaction:
             step = pps.CreatePipelineTransaction(create_pipeline_request=request)
             transactions.add(store, call.transaction, "create_pipeline_v2", step)
         else:

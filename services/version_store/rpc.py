@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import betterproto
 import grpc
+from grpc import _server
 
 from services.version_store.database import Database
 from services.version_store.errors import StoreError, unimplemented
 
 MESSAGE = 20 * 2**20
-SETTLED = 0.005  # Seconds within which a caller that hung up is known.
+TOLD = 0.001  # Seconds between two looks at whether an event has come.
 _LOG = logging.getLogger("version_store")
 
 
@@ -42,10 +43,16 @@ class Call:
         """Say whether a stream of requests ended because the caller was done.
 
         gRPC's server in Python ends the stream in the same way for a caller that hung up, and
-        says so a moment later.
+        says so a moment later, however long that takes: by an event that lies in its queue before
+        the answer to whatever is asked from now on. So something is asked, and awaited.
         """
-        gone = threading.Event()
-        return self.context.add_callback(gone.set) and not gone.wait(SETTLED)
+        with suppress(grpc.RpcError, ValueError):  # It is known already that the caller is gone.
+            self.context.send_initial_metadata(())
+        state = self.context._state
+        with state.condition:
+            while _server._SEND_INITIAL_METADATA_TOKEN in state.due:
+                state.condition.wait(TOLD)  # gRPC tells nobody of this event's end.
+            return bool(state.client is not _server._CANCELLED)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 
+from chexnet.adapters import tls
 from chexnet.errors import ConfigError
 from services.version_store import branches, cluster_api, cron, erasing, jobs, pfs_api, pps_api
 from services.version_store.rpc import MESSAGE, Services
@@ -22,9 +23,10 @@ class Server:
     Args:
         folder: database and contents; made if need be.
         listen: host:port. `port` then says which one it is.
+        own: its certificate; None: no TLS.
     """
 
-    def __init__(self, folder: Path, listen: str) -> None:
+    def __init__(self, folder: Path, listen: str, own: tls.Own | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = (folder / "lock").open("w")
         try:
@@ -36,6 +38,7 @@ class Server:
         options = [
             ("grpc.max_receive_message_length", MESSAGE),
             ("grpc.max_send_message_length", MESSAGE),
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # Of clients that wait.
             ("grpc.so_reuseport", 0),  # Else two servers could share a port, unnoticed.
         ]
         self._server = grpc.server(ThreadPoolExecutor(THREADS, "call"), options=options)
@@ -47,7 +50,7 @@ class Server:
         }
         self._server.add_generic_rpc_handlers((Services(methods, self.store.database),))
         try:
-            self.port = self._server.add_insecure_port(listen)
+            self.port = tls.bind(self._server, listen, own)
         except RuntimeError as error:
             rule = "CHEXNET_VERSION_STORE__LISTEN must be a free address of this machine."
             raise ConfigError(f"{rule} Received: {listen}. Choose another port.") from error

@@ -22,6 +22,8 @@ class VersionStoreSettings(BaseSettings):
 
     listen: str  # host:port; port 0 takes a free one, and the log says which.
     folder: Path
+    certificate_file: Path | None = None  # With its key: TLS only.
+    key_file: Path | None = None
     log_level: str = "INFO"
     health: HealthSettings = Field(default_factory=_Health)
 

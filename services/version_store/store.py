@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,9 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from chexnet.runtime.stopping import Backoff
 from services.version_store.blobs import Blobs
 from services.version_store.database import Database, Sql, now
 
+COLLECT_EVERY = 600.0  # Seconds at least between two collections that nobody asked for.
+_LOG = logging.getLogger("version_store")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +46,7 @@ class Store:
         self._propagate = propagate
         self.scheduled = threading.Event()
         self._garbage = threading.Event()
-        self._closed = False
+        self._closing = threading.Event()
         self._collector = threading.Thread(target=self._collect, name="collector", daemon=True)
         self._collector.start()
 
@@ -59,14 +63,23 @@ class Store:
             self.scheduled.set()
 
     def _collect(self) -> None:
-        """Free what changes leave behind, as they come."""
-        while self._garbage.wait() and not self._closed:
+        """Free what changes leave behind, some time after they came."""
+        backoff = Backoff(self._closing)
+        while self._garbage.wait() and not self._closing.is_set():
             self._garbage.clear()
-            self.blobs.collect()
+            try:
+                self.blobs.collect()
+            except Exception:  # A full disk, say: what is left is left for the next time.
+                _LOG.exception("collection failed")
+                self._garbage.set()
+                backoff.wait()
+            else:
+                backoff.reset()
+                self._closing.wait(COLLECT_EVERY)
 
     def close(self) -> None:
         """Release the folder."""
-        self._closed = True
+        self._closing.set()
         self._garbage.set()
         self._collector.join()
         self.database.close()

@@ -151,12 +151,15 @@ def fold(sql: Sql, lower: int, upper: int) -> None:
     )
 
 
-def sweep(sql: Sql, repo: int) -> None:
-    """Delete the layers of `repo` that no commit has any more."""
+def sweep(sql: Sql, repo: int) -> int:
+    """Delete the layers of `repo` that no commit has any more; return the bytes of their files."""
     unused = (
         "SELECT key FROM layers WHERE repo = :repo"
         " EXCEPT SELECT diff FROM commits WHERE repo = :repo"
         " EXCEPT SELECT value FROM commits, json_each(stack) WHERE repo = :repo"
     )
+    weighed = f"SELECT SUM(size) FROM entries WHERE layer IN ({unused})"
+    size = sql.execute(weighed, {"repo": repo}).fetchone()[0]
     sql.execute(f"DELETE FROM entries WHERE layer IN ({unused})", {"repo": repo})
     sql.execute(f"DELETE FROM layers WHERE key IN ({unused})", {"repo": repo})
+    return int(size or 0)

@@ -17,14 +17,18 @@ DECODES = "chexnet/decodes"  # The annotation that changes when images would com
 _LIBRARIES = ("numpy", "pillow", "pydicom")
 
 
-def load(source: Input) -> list[dict[str, Any]]:
+def load(source: Input, image: str | None = None) -> list[dict[str, Any]]:
     """Return the specs of a site's pipelines, upstream ones first.
 
     Args:
         source: the installed input. Another one, or one that decodes otherwise, makes `images`
             process every file anew.
+        image: what transforms run in, for Pachyderm's own workers; the project's runner needs none.
     """
     specs = {name: _read(name) for name in NAMES}
+    if image is not None:
+        for spec in specs.values():
+            spec["transform"]["image"] = image
     annotations = specs["images"].setdefault("metadata", {}).setdefault("annotations", {})
     annotations[DECODES] = _digest(source)
     return list(specs.values())
