@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, get_args
 
 import anywidget
 import numpy as np
 import traitlets
+from msgspec import to_builtins
 
 from chexnet.errors import ChexnetError
 from chexnet.inputs.base import Input
+from chexnet.inputs.canonical import CIVIDIS
 from chexnet.messages import Control, Feedback, Prediction
+from chexnet.models.card import Card
 from chexnet.ui import parts
+from chexnet.ui.cards import Cards
 from chexnet.ui.cases import Case, Cases
-from chexnet.ui.reading import Readings
+from chexnet.ui.films import Films
+from chexnet.ui.reading import Kind, Readings
+from chexnet.ui.transfer import Gateway
+from chexnet.ui.wording import in_words, scaled, unlike
+from chexnet.ui.worklist import Worklist
 
-Thresholds = Callable[[int], dict[str, float]]  # Of a version; {} where its card can't be read.
+PALETTES = {"Cividis": CIVIDIS.tolist(), "Grey": [[0, 0, 0], [255, 255, 255]]}
+KINDS = get_args(Kind)
+IDLE = "Nothing on the worklist waits for you."
 HIDDEN = "Version hidden while an experiment runs"
 
 
@@ -29,12 +41,48 @@ def source_of(prediction: Prediction, control: Control) -> str:
     return f"Version {prediction.version} ({role})"
 
 
-def outputs_of(prediction: Prediction, thresholds: dict[str, float]) -> list[dict[str, Any]]:
-    """Return one entry for each finding, in the model's order."""
+def outputs_of(prediction: Prediction, card: Card | None) -> list[dict[str, Any]]:
+    """Return one entry for each finding, in the model's order.
+
+    Probability and threshold are scaled by the card's temperature alike, so that what is above a
+    threshold stays above. Without a temperature there is no word: the number is not calibrated.
+    """
+    thresholds = card.thresholds if card else {}
+    temperature = card.temperature if card else None
+
+    def shown(value: float | None) -> float | None:
+        return value if value is None or temperature is None else scaled(value, temperature)
+
     return [
-        {"label": label, "probability": value, "threshold": thresholds.get(label)}
+        {
+            "label": label,
+            "probability": shown(value),
+            "threshold": shown(thresholds.get(label)),
+            "above": label in thresholds and value >= thresholds[label],
+            "word": "" if temperature is None else in_words(scaled(value, temperature)),
+        }
         for label, value in prediction.probabilities.items()
     ]
+
+
+def said_of(feedback: Feedback | None) -> dict[str, Any] | None:
+    """Return what a reading says, as the page shows it; None where nothing was said."""
+    if feedback is None or not feedback.findings:
+        return None
+    boxes = [to_builtins(box) for box in feedback.boxes]
+    said = {"findings": feedback.findings, "boxes": boxes, "note": feedback.note}
+    return {"id": feedback.feedback_id, **said}
+
+
+def heat_of(prediction: Prediction, label: str) -> dict[str, Any] | None:
+    """Return the positive part of a finding's map as shares of its peak, row by row."""
+    if not label or prediction.cam is None:
+        return None
+    of_label = prediction.cam.array()[list(prediction.probabilities).index(label)]
+    positive = np.maximum(of_label.astype(np.float64), 0)
+    shares = positive / max(float(positive.max()), 1e-9)
+    rows, columns = shares.shape
+    return {"rows": rows, "columns": columns, "values": shares.round(4).ravel().tolist()}
 
 
 def note_of(blinded: Feedback | None, assisted: Feedback | None) -> str:
@@ -53,32 +101,43 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
     Args:
         cases: where the case is found.
         readings: what was recorded of it.
-        source: draws the picture and its overlay.
-        thresholds: of a version.
+        gateway: has its film.
+        source: draws what the model sees.
+        cards: of the versions that answered.
+        worklist: says why a case was not drawn.
         changed: called after a reading, so that others draw it too.
+        onward: called when the reader wants the next case of the worklist; says whether there is.
     """
 
-    _esm = parts.module("case.js")
+    _esm = parts.module(
+        "pixels.js", "boxes.js", "viewer.js", "draft.js", "form.js", "outputs.js", "case.js"
+    )
     _css = parts.STYLE
     view = traitlets.Dict().tag(sync=True)
-    picture = traitlets.Bytes(b"").tag(sync=True)
-    overlay = traitlets.Bytes(b"").tag(sync=True)
+    palettes = traitlets.Dict(PALETTES).tag(sync=True)
 
     def __init__(
         self,
         cases: Cases,
         readings: Readings,
         *,
+        gateway: Gateway,
         source: Input,
-        thresholds: Thresholds,
+        cards: Cards,
+        worklist: Worklist,
         changed: Callable[[], None],
+        onward: Callable[[], bool],
     ) -> None:
         super().__init__(view={"id": "", "phase": "none"})
         self._cases, self._readings, self._source = cases, readings, source
-        self._thresholds, self._changed = thresholds, changed
+        self._cards, self._worklist = cards, worklist
+        self._changed, self._onward = changed, onward
         self._control = Control.empty("")
         self._chosen = ""
         self._mapped: str | None = None  # None until the reader chose: then the likeliest is shown.
+        self._films = Films(gateway, source, self._pass_on)
+        self._pending: set[str] = set()  # Cases whose readings are on their way to the bus.
+        self._recorder = ThreadPoolExecutor(1, thread_name_prefix="readings")
         self._lock = threading.RLock()  # The browser and the bus both cause drawing.
         self.on_msg(self._hear)
 
@@ -95,40 +154,50 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
             self._control = control
             case = self._cases.get(self._chosen)
             if case is None:
-                self.view, self.picture, self.overlay = {"id": "", "phase": "none"}, b"", b""
-                return
-            view = self._view(case)
-            if view == self.view:  # Picture and map follow from it: another case has changed.
-                return
-            with self.hold_sync():  # The browser gets picture, map and view at once.
-                shown = case.canonical
-                self.picture = b"" if shown is None else self._source.render(shown)
-                self.overlay = self._overlay(case, view.get("mapped", ""))
-                self.view = view
+                self.view = {"id": "", "phase": "none"}
+            else:
+                self.view = self._view(case)
+
+    def close(self) -> None:
+        """Ask for no more films; what is being recorded still is."""
+        self._films.close()
+        self._recorder.shutdown(wait=False)
+        super().close()
 
     def _view(self, case: Case) -> dict[str, Any]:
         view: dict[str, Any] = {
             "id": case.case_id,
-            "name": case.name,
+            "image": case.image_id if case.canonical is not None else "",
+            "name": case.title,
             "told": case.state,
             "error": case.error,
             "labels": list(self._source.labels),
             "answered": case.answered,
             "phase": self._phase(case),
+            "pending": case.case_id in self._pending,
+            "undrawn": "",
         }
+        if view["phase"] == "blinded":
+            view["undrawn"] = self._worklist.undrawn(case)
         if view["phase"] != "revealed" or case.prediction is None:
             return view
         self._readings.show(case)
         blinded, assisted = self._readings.of(case)
+        card = self._cards.of(case.prediction.version)
         maps = case.prediction.cam is not None
+        mapped = self._mapped_of(case.prediction) if maps else ""
         return view | {
-            "outputs": outputs_of(case.prediction, self._thresholds(case.prediction.version)),
+            "outputs": outputs_of(case.prediction, card),
             "source": source_of(case.prediction, self._control),
             "maps": maps,
-            "mapped": self._mapped_of(case.prediction) if maps else "",
-            "reading": blinded.findings if blinded else None,
-            "comment": assisted.findings if assisted and assisted.findings else None,
+            "mapped": mapped,
+            "heat": heat_of(case.prediction, mapped),
+            "calibrated": card is not None and card.temperature is not None,
+            "unlike": unlike(case.prediction, card),
+            "reading": said_of(blinded),
+            "comment": said_of(assisted),
             "note": note_of(blinded, assisted),
+            "cardless": self._cards.why(case.prediction.version),
         }
 
     def _phase(self, case: Case) -> str:
@@ -141,28 +210,50 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
             return max(prediction.probabilities, key=lambda name: prediction.probabilities[name])
         return self._mapped
 
-    def _overlay(self, case: Case, label: str) -> bytes:
-        prediction = case.prediction
-        if not label or prediction is None or prediction.cam is None or case.canonical is None:
-            return b""
-        maps = prediction.cam.array().astype(np.float32)
-        return self._source.overlay(
-            case.canonical, maps[list(prediction.probabilities).index(label)]
-        )
+    def _pass_on(self, told: Mapping[str, Any], data: bytes | None) -> None:
+        self.send(dict(told), buffers=[] if data is None else [data])
 
     def _hear(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
+        if message == {"type": "next"}:
+            if not self._onward():
+                self.send({"type": "idle", "text": IDLE})
+            return
         case = self._cases.get(str(message.get("id")))
         if case is None:
             return
-        try:
-            match message:
-                case {"type": "record", "findings": dict(findings)}:
-                    self._readings.record(case, findings)
-                case {"type": "skip"}:
-                    self._readings.skip(case)
-                case {"type": "map", "label": str(label)} if label in ("", *self._source.labels):
-                    self._mapped = label
+        match message:
+            case {"type": "record", "said": dict(told), "expects": expects} if expects in KINDS:
+                self._submit(case, partial(self._readings.record, case, told, expects=expects))
+            case {"type": "skip"}:
+                self._submit(case, partial(self._readings.skip, case))
+            case {"type": "film", "image": str(image_id)}:
+                self._films.want(case, image_id)
+            case {"type": "map", "label": str(label)} if label in ("", *self._source.labels):
+                self._mapped = label
+                self.redraw(self._control)
+
+    def _submit(self, case: Case, act: Callable[[], object]) -> None:
+        """Do what waits for the bus beside the kernel's thread, one at a time."""
+        with self._lock:
+            if case.case_id in self._pending:
+                return  # A second press of what is on its way.
+            self._pending.add(case.case_id)
             self.redraw(self._control)
-            self._changed()
+            self._recorder.submit(self._do, case, act)
+
+    def _do(self, case: Case, act: Callable[[], object]) -> None:
+        problem = ""
+        try:
+            act()
         except ChexnetError as error:
-            self.send({"type": "problem", "text": str(error)})
+            problem = str(error)
+        except Exception as error:
+            problem = f"Recording failed: {type(error).__name__}. Try it again."
+            raise
+        finally:
+            with self._lock:
+                self._pending.discard(case.case_id)
+                self.redraw(self._control)
+            if problem:
+                self.send({"type": "problem", "id": case.case_id, "text": problem})
+            self._changed()

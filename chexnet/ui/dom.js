@@ -32,3 +32,16 @@ function pngUrl(bytes) {
 function words(label) {
   return label.replaceAll("_", " ");
 }
+
+/** Return a name that no other view on the page has. */
+function unique() {
+  return `cx-${Math.random().toString(36).slice(2)}`;
+}
+
+/** What files are called, by case: only the page knows it, and all views on it. */
+const NAMES = (globalThis[Symbol.for("chexnet.names")] ??= new Map());
+
+/** Return what to call a case: by its file where this page sent it, else as the kernel does. */
+function called(id, title) {
+  return NAMES.get(id) ?? title;
+}

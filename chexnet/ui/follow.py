@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from time import monotonic
 
+from chexnet import topics
 from chexnet.errors import ChexnetError
 from chexnet.experiments import control
 from chexnet.messages import Control
 from chexnet.steps.ports import Bus
+from chexnet.ui.cards import Cards
 from chexnet.ui.cases import FOLLOWED, Cases
+from chexnet.ui.reading import Readings
 
 TICK = 0.1  # Seconds: how long a change may wait to be drawn.
 PAUSES = (0.5, 1.0, 2.0, 5.0)  # Seconds between attempts while the bus is away.
@@ -23,6 +27,8 @@ class Following:
         bus: of the pipeline.
         model: whose control record counts.
         cases: what takes the records in.
+        readings: what takes the reader's in, which another session may write at any time.
+        cards: are drawn anew when one of them is found.
         since: where to begin.
         prepare: called in this thread each time the bus is there (again), before anything is read.
         redraw: called in this thread after something changed.
@@ -33,12 +39,15 @@ class Following:
         bus: Bus,
         model: str,
         cases: Cases,
+        readings: Readings,
+        cards: Cards,
         *,
         since: datetime,
         prepare: Callable[[], None],
         redraw: Callable[[], None],
     ) -> None:
         self._bus, self._model, self._cases = bus, model, cases
+        self._readings, self._cards = readings, cards
         self._since, self._prepare, self._redraw = since, prepare, redraw
         self.control = Control.empty(model)
         self.problem = ""  # Why nothing comes at the moment; for people.
@@ -72,18 +81,22 @@ class Following:
 
     def _follow(self) -> None:
         self._prepare()
-        records = self._bus.read(FOLLOWED, start=self._since)
+        records = self._bus.read((*FOLLOWED, topics.FEEDBACK), start=self._since)
         following = control.Follower(self._bus, self._model)
-        drawn = -1
+        drawn: tuple[int, ...] = ()
+        at = 0.0
         try:
             while not self._stop.is_set():
                 for message in records.poll(timeout=TICK):
-                    self._cases.see(message)
+                    told = self._readings if message.topic == topics.FEEDBACK else self._cases
+                    told.see(message)
                 newest = following.current()
                 changed = newest.revision != self.control.revision or bool(self.problem)
                 self.control, self.problem = newest, ""
-                if changed or drawn != self._cases.revision:
-                    drawn = self._cases.revision
+                seen = (self._cases.revision, self._readings.revision, self._cards.revision)
+                waited = monotonic() - at >= TICK  # Of many records, not each is drawn.
+                if changed or (waited and drawn != seen):
+                    drawn, at = seen, monotonic()
                     self._redraw()
         finally:
             records.close()

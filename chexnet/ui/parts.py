@@ -6,8 +6,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "workspace.css").read_text()
+PAGE_STYLE = STYLE + (HERE / "pages.css").read_text()
 
 
-def module(view: str) -> str:
-    """Return the ES module of a view: what all views share, then the view itself."""
-    return (HERE / "dom.js").read_text() + (HERE / view).read_text()
+def module(*files: str) -> str:
+    """Return the ES module of a view: what all views share, then its own files in order."""
+    return "".join((HERE / name).read_text() for name in ("dom.js", *files))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Self
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Self
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from chexnet.errors import ChexnetError
-from chexnet.inputs.base import Input, load
-from chexnet.settings import Settings
-from chexnet.steps.ports import Bus, Store
-from chexnet.ui.caseview import Thresholds
+from chexnet.inputs.base import Input, Limits, load
+from chexnet.models.card import Card
+from chexnet.settings import GuardrailSettings, Settings
+from chexnet.steps.ports import Bus, Serving, Store
 from chexnet.ui.transfer import Gateway
+
+if TYPE_CHECKING:
+    from chexnet.ui.training import Pipelines
 
 
 class Wiring(Struct, frozen=True, kw_only=True):
@@ -21,37 +24,37 @@ class Wiring(Struct, frozen=True, kw_only=True):
     model: str  # The pipeline's name, and its served model's.
     source: Input
     bus: Bus
+    store: Store
     gateway: Gateway
-    thresholds: Thresholds
-    largest: int  # Bytes of a file.
+    card: Callable[[int], Card]  # Of a version; it may wait for the store.
+    limits: Limits  # Of an upload.
+    principal: str | None = None  # Whom the broker knows this process as.
+    replicas: Mapping[str, Serving] = {}  # By address; decisions ask each.
+    pipelines: Pipelines | None = None  # Pages that show them need it.
+    guardrails: GuardrailSettings = field(default_factory=GuardrailSettings)
+    tensorboard_url: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the wiring to the stack that the settings name."""
         from chexnet.adapters.gateway import HttpGateway
         from chexnet.adapters.kafka import KafkaBus
-        from chexnet.adapters.pachyderm import PachydermStore
+        from chexnet.adapters.pachyderm import PachydermPipelines, PachydermStore
+        from chexnet.adapters.tf_serving import TfServing
+        from chexnet.runtime import lineage
 
         store = PachydermStore(settings.store, settings.pipeline)
         return cls(
             model=settings.model,
             source=load(settings.input),
             bus=KafkaBus(settings),
+            store=store,
             gateway=HttpGateway(settings.gateway),
-            thresholds=thresholds_in(store, settings.model),
-            largest=settings.limits.encoded_bytes,
+            card=partial(lineage.card, store, settings.model),
+            limits=settings.limits.of_input,
+            principal=settings.kafka.principal,
+            replicas=TfServing.each(settings.serving, settings.model),
+            pipelines=PachydermPipelines(settings.store, settings.pipeline),
+            guardrails=settings.guardrails,
+            tensorboard_url=settings.tensorboard_url,
         )
-
-
-def thresholds_in(store: Store, model: str) -> Thresholds:
-    """Return a look-up of a version's thresholds, on the card of its release."""
-    from chexnet.runtime.lineage import card
-
-    @cache
-    def read(version: int) -> dict[str, float]:
-        try:
-            return dict(card(store, model, version).thresholds)
-        except ChexnetError:  # A release without a readable card: bars without thresholds.
-            return {}
-
-    return read

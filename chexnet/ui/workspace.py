@@ -13,6 +13,7 @@ import ipywidgets
 
 from chexnet.messages import now
 from chexnet.settings import Settings
+from chexnet.ui.cards import Cards
 from chexnet.ui.cases import Cases
 from chexnet.ui.caseview import CaseView
 from chexnet.ui.follow import Following
@@ -20,7 +21,10 @@ from chexnet.ui.reading import Readings
 from chexnet.ui.transfer import Inbox
 from chexnet.ui.uploads import Uploads
 from chexnet.ui.wiring import Wiring
+from chexnet.ui.worklist import Worklist
 
+# By pipeline, of this kernel: a cell that is run again replaces what it made, threads and all.
+_open: dict[str, Workspace] = {}
 RESEARCH_ONLY = "Research use only — not a medical device"
 
 
@@ -31,6 +35,8 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
         settings: of the pipeline; from the environment where it is left out.
         reader: the name in the readings; the operating system's user where it is left out.
         recent: cases of this time are shown at once, whoever uploaded them.
+        alone: close this kernel's earlier workspace of the pipeline. Set it to False to keep both,
+            say of two readers.
         wiring: bus, gateway and the like, instead of those that the settings name.
     """
 
@@ -40,18 +46,29 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
         *,
         reader: str | None = None,
         recent: timedelta = timedelta(hours=12),
+        alone: bool = True,
         wiring: Wiring | None = None,
     ) -> None:
         made = wiring or Wiring.of(settings or Settings())
+        if alone and (before := _open.pop(made.model, None)):
+            before.close()
         source = made.source
-        self.cases = Cases(source)
-        self.readings = Readings(made.bus, reader or getpass.getuser(), source.labels)
-        self._inbox = Inbox(made.gateway, self.cases, made.largest)
+        self.cases = Cases(source, lambda case: self.readings.phase(case) != "blinded")
+        self._cards = Cards(made.card)
+        self._worklist = Worklist(made.model, self._cards)
+        self.readings = Readings(
+            made.bus,
+            reader or getpass.getuser(),
+            source.labels,
+            propensity=self._worklist.propensity,
+        )
+        self._inbox = Inbox(made.gateway, self.cases, made.limits)
         self._banner = ipywidgets.HTML()
         self._banner.add_class("cx-banner")
         self.uploads = Uploads(
             self.cases,
             self.readings,
+            self._worklist,
             inbox=self._inbox,
             source=source,
             choose=self.choose,
@@ -60,15 +77,20 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
         self.case = CaseView(
             self.cases,
             self.readings,
+            gateway=made.gateway,
             source=source,
-            thresholds=made.thresholds,
+            cards=self._cards,
+            worklist=self._worklist,
             changed=self.uploads.redraw,
+            onward=self._onward,
         )
         self._model = made.model
         self._following = Following(
             made.bus,
             made.model,
             self.cases,
+            self.readings,
+            self._cards,
             since=now() - recent,
             prepare=self.readings.recall,
             redraw=self._redraw,
@@ -79,16 +101,24 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
         self.add_class("cx-workspace")
         self._draw_banner()
         self._following.start()
+        if alone:
+            _open[made.model] = self
 
     def choose(self, case_id: str) -> None:
         """Show a case, by its id in the list."""
+        self.cases.keep(case_id)
         self.uploads.chosen = case_id
         self.case.choose(case_id)
 
     def close(self) -> None:
-        """Stop following the bus."""
+        """Stop following the bus, and release what is held."""
+        if _open.get(self._model) is self:
+            del _open[self._model]
         self._following.close()
+        self._cards.close()
         self._inbox.close()
+        self.case.close()
+        self.readings.close()
         super().close()
 
     def _arrive(self, case_id: str) -> None:
@@ -97,11 +127,19 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
         if now_shown is None or self.readings.phase(now_shown) == "revealed":
             self.choose(case_id)
 
+    def _onward(self) -> bool:
+        """Go on to the oldest case of the worklist that is not read; say whether there is one."""
+        cases = sorted(self.cases.all(), key=lambda case: case.added_at)
+        if waiting := self._worklist.waiting(cases, self.readings):
+            self.choose(waiting[0].case_id)
+        return bool(waiting)
+
     def _redraw(self) -> None:
         self._draw_banner()
         self.uploads.redraw()
         if self.cases.get(self.uploads.chosen) is None and (cases := self.cases.all()):
-            self.choose(cases[-1].case_id)
+            of_archive = [c for c in cases if c.archive and c.archive == self.uploads.chosen]
+            self.choose(of_archive[0].case_id if of_archive else cases[-1].case_id)
         self.case.redraw(self._following.control)
 
     def _draw_banner(self) -> None:
