@@ -27,6 +27,7 @@ from chexnet.steps.ports import Store
 
 REPO = "releases"
 RECORDS = "/releases"
+EVALUATED = "evaluated"  # The figures of chexnet evaluate, beside those of the card's splits.
 TREE = "/release"  # In a training line's repo.
 NEEDED = ("saved_model.pb", cards.CARD, cards.GOLDEN)
 
@@ -115,6 +116,18 @@ def publish(
             store.write(REPO, {f"{RECORDS}/{version}.json": _readable(release)})
         _place(folder, release, files)
     return release
+
+
+def evaluated(store: Store, release: Release, metrics: dict[str, Any]) -> None:
+    """Put figures of an evaluation into a version's record, where its card brought none.
+
+    Args:
+        store: with the record.
+        release: as it was read.
+        metrics: `data`, `images`, `units` and `macro_auroc`, as of a card's split.
+    """
+    told = msgspec.structs.replace(release, metrics={**release.metrics, EVALUATED: metrics})
+    store.write(REPO, {f"{RECORDS}/{release.version}.json": _readable(told)})
 
 
 def digest(files: Mapping[str, bytes]) -> str:

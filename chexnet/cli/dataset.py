@@ -26,33 +26,30 @@ def cut(as_json: Json = False) -> None:
     """Make a dataset of all images and labels that there are now, by one job.
 
     Uploads alone open no dataset: they move images@master, and this moves images@curated and
-    labels@curated together. What readers recorded, blinded or as a reference, becomes labels; the
-    newest word on each finding counts, and it counts before an import's. A finding on which two
-    imports disagree is unknown. A patient's images are in one split for ever: 70 % of patients
-    train, 10 % validate, 20 % test.
+    labels@curated together. What readers recorded becomes labels first, as chexnet labels merge
+    does it. A finding on which two imports disagree is unknown. A patient's images are in one split
+    for ever: 70 % of patients train, 10 % validate, 20 % test.
 
-    The patients of a running experiment are not held back: its models were trained on older
-    datasets. A later experiment leaves out the patients that one of its models was trained on, and
-    says how many. Interrupted, the job goes on, and the next cut shows it.
+    An experiment leaves out the patients that one of its models was trained on, and says how many.
+    Interrupted, the job goes on, and the next cut shows it.
 
     Example: chexnet dataset cut
     """
     from functools import partial
 
-    from chexnet.adapters.pachyderm import PachydermPipelines, PachydermStore
+    from chexnet.adapters.pachyderm import PachydermPipelines
+    from chexnet.cli.labels import merging
     from chexnet.inputs.base import load
     from chexnet.pipelines.cut import cut as make
-    from chexnet.runtime.archiver import sole_writer
-    from chexnet.settings import Settings
 
-    settings = Settings()
-    store = PachydermStore(settings.store, settings.pipeline)
-    pipelines = PachydermPipelines(settings.store, settings.pipeline)
     with (
-        sole_writer(settings.state / "run" / f"{settings.pipeline}-labels.lock"),
+        merging(show=not as_json) as at,
         bar("Cutting a dataset", show=not as_json) as advance,
     ):
-        made = make(store, pipelines, load(settings.input), partial(_show, advance))
+        settings = at.settings
+        pipelines = PachydermPipelines(settings.store, settings.pipeline)
+        show = partial(_show, advance)
+        made = make(at.store, pipelines, load(settings.input), show, embargo=at.embargo())
     if as_json:
         typer.echo(json.dumps(_plain(made)))
         return

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from chexnet import release as releases
 from chexnet.adapters.tf_serving.golden import Golden
 from chexnet.experiments import control as controls
 from chexnet.experiments import readiness
 from chexnet.experiments.decisions import By
 from chexnet.messages import Control, now
-from chexnet.models.base import INPUT
+from chexnet.runtime import deciding
 from chexnet.settings import Settings
 from chexnet.steps.ports import Bus, Store
 
@@ -40,6 +39,11 @@ class Desk(Struct, frozen=True, kw_only=True):
         """Return control as it is now."""
         return controls.read(self.bus, self.model)
 
+    def embargo(self) -> datetime | None:
+        """Return the start of the running experiment: reads since then are its evidence."""
+        running = self.control().experiment
+        return running.started_at if running else None
+
     def review(self, control: Control) -> Review:
         """Return what the running experiment shows."""
         from chexnet.experiments.review import review
@@ -48,21 +52,19 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     def golden(self, version: int) -> Golden:
         """Return what a version must answer, as it was committed."""
-        record = releases.read(self.store, version)
-        arrays = releases.golden(self.store, record)
-        return Golden(arrays.pop(INPUT), arrays, record.labels)
+        return deciding.golden(self.store, version)
 
     def unready(self, *versions: int) -> list[str]:
         """Return what keeps these versions from taking a role."""
-        return [
-            sentence
-            for version in versions
-            for sentence in readiness.missing(version, self.replicas, self.golden(version))
-        ]
+        return deciding.unready(self.store, self.replicas, *versions)
+
+    def evidence(self, control: Control, version: int) -> tuple[list[str], dict[str, Any]]:
+        """Return what the evidence for a version lacks, and the evidence."""
+        return deciding.evidence(self.bus, self.store, control, version, until=now())
 
     def by(self, reason: str = "", *, force: bool = False) -> By:
-        """Return who decides: the OS user, whom nobody has verified."""
-        return By(who=getpass.getuser(), at=now(), reason=reason, force=force)
+        """Return who decides, now."""
+        return By.person(self.settings.kafka.principal, now(), reason, force=force)
 
 
 @contextmanager
@@ -73,11 +75,7 @@ def desk() -> Iterator[Desk]:
     from chexnet.adapters.tf_serving import TfServing
 
     settings = Settings()
-    serving = settings.serving
-    replicas = {
-        address: TfServing([address], settings.model, serving.timeout)
-        for address in serving.addresses
-    }
+    replicas = TfServing.each(settings.serving, settings.model)
     bus = KafkaBus(settings)
     store = PachydermStore(settings.store, settings.pipeline)
     try:

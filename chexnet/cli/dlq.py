@@ -79,37 +79,17 @@ def replay(
     """
     from chexnet import topics
     from chexnet.adapters.kafka import KafkaBus
-    from chexnet.messages import Message
+    from chexnet.runtime import dead_letters
     from chexnet.settings import Settings
 
     home = _topic(topic)
     bus = KafkaBus(Settings())
-    subscription = bus.subscribe(home.dlq, group="dlq-replay", instance="0")
-    sent = kept = 0
-    while sent + kept < limit:
-        letters = subscription.poll(at_most=limit - sent - kept, timeout=5)
-        if not letters:
-            break
-        back = [
-            Message(topic=home, key=m.key, value=m.value, headers=_again(m))
-            for m in letters
-            if m.value
-        ]
-        subscription.complete(back)
-        sent, kept = sent + len(back), kept + len(letters) - len(back)
-    subscription.close()
+    sent, kept = dead_letters.replay(bus, home, limit)
     bus.close()
     told = f"Sent {sent} of {home.dlq.name} to {home.name}."
     typer.echo(f"{told} Follow them with: chexnet watch" if home == topics.UPLOADS else told)
     if kept:
         typer.secho(f"{kept} had no bytes: upload these images again.", err=True, fg="yellow")
-
-
-def _again(letter: Message) -> Any:
-    from msgspec import structs
-
-    headers = letter.headers
-    return structs.replace(headers, attempt=headers.attempt + 1, extra={})
 
 
 def _topic(name: str) -> Any:
@@ -124,15 +104,14 @@ def _topic(name: str) -> Any:
 
 def _letters(topic: str) -> Iterator[Message]:
     from chexnet.adapters.kafka import KafkaBus
+    from chexnet.runtime import dead_letters
     from chexnet.settings import Settings
 
     wanted = _topic(topic)
     bus = KafkaBus(Settings())
-    reader = bus.read([wanted.dlq])
     try:
-        yield from reader.to_end()
+        yield from dead_letters.letters(bus, wanted)
     finally:
-        reader.close()
         bus.close()
 
 

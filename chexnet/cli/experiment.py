@@ -11,10 +11,12 @@ import msgspec
 import typer
 
 if TYPE_CHECKING:
+    from chexnet.experiments.declared import Declared
     from chexnet.experiments.review import Review
     from chexnet.messages import Control
 
 app = typer.Typer(no_args_is_help=True, help="Compare challengers with the champion.")
+SUFFIX = ".toml"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -23,18 +25,44 @@ class Design(StrEnum):
 
     SHADOW = "shadow"
     SPLIT = "split"
+    CANARY = "canary"
+
+
+class Metric(StrEnum):
+    """What decides an experiment."""
+
+    MACRO_AUROC = "macro_auroc"
+    BRIER = "brier"
 
 
 @app.command()
 def start(
-    name: Annotated[str, typer.Argument(help="Used once: predictions are found by it.")],
-    arm: Annotated[list[str], typer.Option(help="NAME=VERSION; may be given again.")],
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(help="Used once: predictions are found by it. Or a file.toml with all.")
+    ],
+    arm: Annotated[list[str] | None, typer.Option(help="NAME=VERSION; may be given again.")] = None,
     design: Annotated[
-        Design, typer.Option(help="shadow: the champion answers. split: each patient has an arm.")
+        Design,
+        typer.Option(
+            help="shadow: the champion answers. split: each patient has an arm. canary: a split "
+            "that grows from 1 to 50 % by itself."
+        ),
     ] = Design.SHADOW,
     exposure: Annotated[
         float | None,
         typer.Option(help="The share of patients to include. All; in a split, equal arms."),
+    ] = None,
+    stage_hours: Annotated[
+        float, typer.Option(min=0.01, help="How long a stage of a canary lasts at least.")
+    ] = 24.0,
+    metric: Annotated[
+        Metric,
+        typer.Option(help="macro_auroc: once, at the planned cases. brier: at any look."),
+    ] = Metric.MACRO_AUROC,
+    lag_days: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="A patient's reads count until so long after the first."),
     ] = None,
     margin: Annotated[float, typer.Option(help="The difference must be above it.")] = 0.0,
     cases: Annotated[int, typer.Option(min=1, help="Decide at so many in each arm.")] = 100,
@@ -44,45 +72,68 @@ def start(
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of intervals.")] = 0.95,
     as_json: Json = False,
 ) -> None:
-    """Start an experiment. All that decides it is fixed now.
+    """Start an experiment. All that decides it is fixed now, by options or in a file.
 
     In shadow every challenger sees each image, but the champion answers: paired, so that it needs
-    far fewer cases. In a split the exposure's share of patients is answered by the challengers.
+    far fewer cases. In a split the exposure's share of patients is answered by the challengers. A
+    canary is a split whose exposure grows by itself, 1, 5, 25, 50 %, each stage after its hours
+    and enough images; a guardrail that is passed ends it, and a promotion gives it to everyone.
+    Macro AUROC is looked at once, at the planned cases; brier whenever you like, and it alone
+    allows for patients that come to the arms at different times, as in a canary. A file says more.
 
     Example: chexnet experiment start b-against-a --arm b=2 --cases 300
     """
     from chexnet.cli.desk import desk
     from chexnet.experiments import decisions
-    from chexnet.messages import Experiment, new_id
+    from chexnet.experiments import declared as files
+    from chexnet.messages import new_id
 
-    arms = dict(_arm(text) for text in arm)
-    if exposure is None:
-        exposure = 1.0 if design == Design.SHADOW else len(arms) / (len(arms) + 1)
-    with desk() as at:
-        looked = at.control()
-        by = at.by()
-        experiment = Experiment(
+    if name.endswith(SUFFIX):
+        _no_options(context)
+        declared = files.read(Path(name))
+    else:
+        declared = files.Declared(
+            schema="experiment-file/1",
             name=name,
             design=design.value,
-            salt=new_id(),
-            weights=dict.fromkeys(arms, 1.0),
+            arms=dict(_arm(text) for text in arm or []),
+            exposure=exposure,
+            stage_hours=stage_hours,
+            metric=metric.value,
+            lag_days=lag_days,
+            cases=cases,
             margin=margin,
             confidence=confidence,
             min_positive=min_positive,
-            min_cases=cases,
-            started_at=by.at,
-            started_by=by.who,
         )
-        unready = at.unready(*arms.values())
-        control = decisions.start(at.bus, looked, experiment, arms, exposure, unready, by)
-    versions = ", ".join(f"{k} (version {v})" for k, v in arms.items())
-    _tell(
-        control,
-        f"{name} runs from revision {control.revision} on: {versions} against version "
-        f"{control.champion}, {design.value}, {exposure:.0%} of patients, to be decided at {cases} "
-        "cases in each arm. Follow it with: chexnet experiment status",
-        as_json=as_json,
-    )
+        files.check(declared)
+    with desk() as at:
+        looked = at.control()
+        by = at.by()
+        experiment = declared.experiment(salt=new_id(), at=by.at, who=by.who)
+        unready = at.unready(*declared.arms.values())
+        control = decisions.start(
+            at.bus, looked, experiment, declared.arms, declared.included, unready, by
+        )
+    told = f"{_told(declared, control.champion)} It runs from revision {control.revision} on."
+    _tell(control, f"{told} Follow it with: chexnet experiment status", as_json=as_json)
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="A TOML file.")], as_json: Json = False
+) -> None:
+    """Check an experiment's file, and say what it will do. Nothing starts.
+
+    Example: chexnet experiment validate b-against-a.toml
+    """
+    from chexnet.experiments import declared as files
+
+    declared = files.read(file)
+    if as_json:
+        typer.echo(msgspec.json.encode(declared).decode())
+        return
+    typer.echo(f"{_told(declared, None)} Start it with: chexnet experiment start {file}")
 
 
 @app.command()
@@ -108,13 +159,15 @@ def status(as_json: Json = False) -> None:
             console.print(f"Missing: {sentence}", style="yellow", markup=False, highlight=False)
         if not finding.missing:
             console.print(f"Nothing is missing. Promote it with: chexnet promote {arm}")
+    for note in report.asides(review):
+        console.print(note, markup=False, highlight=False)
 
 
 @app.command()
 def report(
     out: Annotated[Path, typer.Argument(help="A file that ends in .html, .png or .json.")],
     experiment: Annotated[
-        str, typer.Option(help="An earlier one, as it was reported; the running one without.")
+        str, typer.Option(help="An earlier one, as it ended; the running one without.")
     ] = "",
     as_json: Json = False,
 ) -> None:
@@ -129,28 +182,65 @@ def report(
     from chexnet.cli.desk import desk
     from chexnet.cli.progress import bar
     from chexnet.experiments import decisions
+    from chexnet.messages import now
     from chexnet.pipelines import reports
 
     if (kind := out.suffix[1:]) not in reports.KINDS:
         rule = f"OUT must end in {', '.join(reports.KINDS)}."
         raise typer.BadParameter(f"{rule} Received: {out.name!r}. Choose one of them.")
     with desk() as at, bar("Comparing the arms", show=not as_json) as advance:
-        commit, control = None, at.control()
-        if not experiment:
-            experiment = decisions.running(control).name
+        commit, running = None, not experiment
+        if running:
+            experiment = decisions.running(at.control()).name
+        if running or not reports.known(at.store, experiment):
             pipelines = PachydermPipelines(at.settings.store, at.settings.pipeline)
             commit = reports.report(
                 at.bus,
                 at.store,
                 pipelines,
-                control,
+                at.model,
                 lambda job: advance(done=job.done, total=job.total or None, told=job.state),
+                until=now(),
             )
         out.write_bytes(reports.read(at.store, experiment, kind, commit))
     if as_json:
         typer.echo(json.dumps({"experiment": experiment, "commit": commit, "file": str(out)}))
         return
     typer.echo(f"Wrote {out}, from {reports.PIPELINE}@{commit or 'its newest commit'}.")
+
+
+@app.command(name="list")
+def list_(as_json: Json = False) -> None:
+    """Show all experiments, the first one first: read off the audit.
+
+    Example: chexnet experiment list --json | jq '.[-1].outcome'
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from chexnet.cli.desk import desk
+    from chexnet.experiments import decisions
+    from chexnet.experiments.held import experiments
+
+    with desk() as at:
+        found = experiments(decisions.history(at.bus, at.model))
+    if as_json:
+        typer.echo(json.dumps([held.plain() for held in found.values()]))
+        return
+    if not found:
+        typer.echo("No experiment yet. Start one with: chexnet experiment start --help")
+        return
+    table = Table("experiment", "design", "arms", "decides", "from (UTC)", "until", "outcome", "by")
+    for held in found.values():
+        told = held.plain()
+        arms = ", ".join(f"{arm}={version}" for arm, version in held.control.arms.items())
+        until = f"{held.until:%Y-%m-%d %H:%M}" if held.until else "now"
+        outcome = f"{told['promoted']} promoted" if told["promoted"] else held.outcome
+        ended_by = held.ended.decided_by if held.ended else ""
+        began = f"{held.experiment.started_at:%Y-%m-%d %H:%M}"
+        design, metric = held.design, held.experiment.metric
+        table.add_row(told["name"], design, arms, metric, began, until, outcome, ended_by)
+    Console().print(table)
 
 
 @app.command()
@@ -193,6 +283,10 @@ def stop(
 
 @app.command()
 def plan(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help="An experiment's file, which has all of the options.")
+    ] = None,
     champion: Annotated[float, typer.Option(min=0.5, max=0.999, help="Its macro AUROC.")] = 0.75,
     difference: Annotated[float, typer.Option(help="To be found, in AUROC.")] = 0.05,
     labels: Annotated[int, typer.Option(min=1, help="How many findings.")] = 14,
@@ -210,8 +304,12 @@ def plan(
     """
     from chexnet.experiments.power import Plan, cases_for_power
 
+    if file is not None:
+        _no_options(context)
+        _plan_file(file, as_json=as_json)
+        return
     numbers = {}
-    for design in Design:
+    for design in (Design.SHADOW, Design.SPLIT):
         planned = Plan(
             champion=champion,
             challenger=champion + difference,
@@ -230,6 +328,49 @@ def plan(
         return
     for name, cases in numbers.items():
         typer.echo(f"{name}: {cases} cases in each arm, for {power:.0%} power.")
+
+
+def _plan_file(file: Path, *, as_json: bool) -> None:
+    from chexnet.experiments import declared as files
+
+    declared = files.read(file)
+    try:
+        cases, power = files.planned(declared)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if as_json:
+        typer.echo(json.dumps({"cases": cases, "power": power}))
+        return
+    expected = declared.expected
+    wanted = f" for {expected.power:.0%} power" if expected else ""
+    what = "cases" if declared.metric == "macro_auroc" else "patients"
+    stages = ", as many in each stage" if declared.design == "canary" else ""
+    typer.echo(f"{declared.design}: {cases} {what} in each arm{stages}{wanted}.")
+    typer.echo(f"With the file's {declared.cases} the power is {power:.0%}.")
+
+
+def _no_options(context: typer.Context) -> None:
+    """Refuse options beside a file."""
+    sources = {key: context.get_parameter_source(key) for key in context.params}
+    typed = {key for key, source in sources.items() if source and source.name == "COMMANDLINE"}
+    typed -= {"name", "file", "as_json"}
+    if typed:
+        listed = ", ".join(f"--{key.replace('_', '-')}" for key in sorted(typed))
+        rule = "A file says all that decides an experiment."
+        raise typer.BadParameter(f"{rule} Received: {listed} beside it. Write it into the file.")
+
+
+def _told(declared: Declared, champion: int | None) -> str:
+    """Return, as a sentence, what an experiment does."""
+    versions = ", ".join(f"{k} (version {v})" for k, v in declared.arms.items())
+    against = f"version {champion}" if champion else "the champion"
+    when = f"once, by macro AUROC at {declared.cases} cases in each arm"
+    if declared.metric == "brier":
+        when = f"at any look, by the Brier loss, planned for {declared.cases} patients in each arm"
+    return (
+        f"{declared.name}: {versions} against {against}, {declared.design}, "
+        f"{declared.included:.0%} of patients, to be decided {when}."
+    )
 
 
 def _arm(text: str) -> tuple[str, int]:

@@ -67,7 +67,8 @@ def add(
     if result["unknown"]:
         rule = "A read must be of an image that was predicted."
         raise NotFound(f"{rule} Received: {image!r}. Upload it first: chexnet upload FILE --wait")
-    typer.echo(f"Recorded {len(said)} findings of image {image}, {protocol.value}.")
+    told = "On record already are" if result["known"] else "Recorded"
+    typer.echo(f"{told} {len(said)} findings of image {image}, {protocol.value}.")
 
 
 @app.command(name="import")
@@ -100,7 +101,7 @@ def import_(
     rows = read_table(table, load(Settings().input).labels, names)
     reader = reader or table.name
     result = _record(rows, reader, protocol)
-    if rows and not result["recorded"]:
+    if rows and len(result["unknown"]) == len(rows):
         rule = f"{table} must name images that were predicted."
         todo = "Upload them first, or give --uploads."
         raise NotFound(f"{rule} Received: none of its {len(rows)} rows is known. {todo}")
@@ -108,27 +109,35 @@ def import_(
         typer.echo(json.dumps(result))
         return
     typer.echo(f"Recorded {result['recorded']} images, {protocol.value}, by {reader}.")
+    if known := result["known"]:
+        typer.echo(f"{known} were on record already, with the same findings.")
     if unknown := result["unknown"]:
         told = f"Left out {len(unknown)} that no prediction knows, the first: {unknown[0]}"
         typer.secho(told, err=True, fg="yellow")
 
 
 def _record(rows: list[Row], reader: str, protocol: Protocol) -> dict[str, Any]:
-    """Send the rows as feedback; return how many, and the ids that no prediction knows."""
+    """Send the rows as feedback; return how many, and what was known or is of no prediction."""
     from chexnet.cli.desk import desk
     from chexnet.experiments import references
     from chexnet.experiments.observed import observe
     from chexnet.messages import now
 
     with desk() as at:
-        known = observe(at.bus, at.store, until=now()).predictions
+        on_record = observe(at.bus, at.store, until=now())
         reads, unknown = references.feedback(
-            rows, known, reader=reader, protocol=protocol.value, at=now()
+            rows,
+            on_record.predictions,
+            reader=reader,
+            protocol=protocol.value,
+            at=now(),
+            known=on_record.feedback,
         )
         messages = [references.message(read) for read in reads]
         for start in range(0, len(messages), BATCH):
             at.bus.send(messages[start : start + BATCH])
-    return {"recorded": len(reads), "unknown": unknown}
+    known = len(rows) - len(reads) - len(unknown)
+    return {"recorded": len(reads), "known": known, "unknown": unknown}
 
 
 def _known(names: str, labels: Sequence[str]) -> list[str]:

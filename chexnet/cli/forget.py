@@ -88,15 +88,18 @@ def _refuse_unclear(pseudonym: str, reason: str, *, asks: bool, as_json: bool) -
 
 
 def _erase(at: Desk, forgetting: Forgetting, *, show: bool) -> Erased:
+    from functools import partial
+
     from chexnet.adapters.pachyderm import PachydermPipelines
     from chexnet.inputs.base import load
     from chexnet.pipelines.cut import cut, follow
     from chexnet.runtime.archiver import sole_writer
 
     settings = at.settings
+    source = load(settings.input)
     pipelines = PachydermPipelines(settings.store, settings.pipeline)
     with (
-        sole_writer(settings.state / "run" / f"{settings.pipeline}-labels.lock"),
+        sole_writer(settings.lock("labels")),
         bar("Erasing", show=show) as advance,
     ):
 
@@ -105,7 +108,7 @@ def _erase(at: Desk, forgetting: Forgetting, *, show: bool) -> Erased:
 
         return forgetting.erase(
             lambda: follow(pipelines, told),
-            lambda: cut(at.store, pipelines, load(settings.input), told, anew=True),
+            partial(cut, at.store, pipelines, source, told, embargo=at.embargo(), anew=True),
         )
 
 

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from chexnet.runtime.drawing import Arrow, Box
     from chexnet.runtime.lineage import Node
 
 app = typer.Typer()
 # Facts that only --json tells.
 LONG = ("metrics", "run", "shards", "schema", "labels", "params", "host", "history")
-TELLING = (
-    "images",
-    "config",
-    "network",
-    "arm",
-    "count",
-    "split",
-    "learnt from it",
-    "missing",
-)  # One of them in a box.
 COLOURS = {"image": "magenta", "upload": "cyan", "prediction": "green", "version": "yellow"}
-MOODS = {"prediction": "good", "version": "waiting", "training": "busy", "dataset": "busy"}
 
 
 @app.command()
@@ -51,12 +39,13 @@ def lineage(
     from chexnet.adapters.pachyderm import PachydermStore
     from chexnet.runtime.drawing import draw
     from chexnet.runtime.lineage import trace
+    from chexnet.runtime.lineage_graph import cut, graph, plain
     from chexnet.settings import Settings
 
     settings = Settings()
     node = trace(PachydermStore(settings.store, settings.pipeline), settings.model, thing)
     if out is not None:
-        out.write_bytes(draw(*graph(node), f"Lineage of {_cut(thing, 48)}", out.suffix[1:]))
+        out.write_bytes(draw(*graph(node), f"Lineage of {cut(thing, 48)}", out.suffix[1:]))
         typer.echo(f"Wrote {out}.")
     elif as_json:
         typer.echo(json.dumps(plain(node)))
@@ -66,70 +55,20 @@ def lineage(
         Console().print(tree(node))
 
 
-def plain(node: Node) -> dict[str, Any]:
-    """Return the lineage as dictionaries."""
-    return {
-        "kind": node.kind,
-        "name": node.name,
-        "facts": node.facts,
-        "links": [plain(link) for link in node.links],
-        "leads": [plain(made) for made in node.leads],
-    }
-
-
 def tree(node: Node) -> Tree:
     """Return the lineage as a tree for people."""
     from rich.text import Text
     from rich.tree import Tree
 
+    from chexnet.runtime.lineage_graph import short
+
     head = Text.assemble((f"{node.kind} ", COLOURS.get(node.kind, "blue")), (node.name, "bold"))
     made = Tree(head, guide_style="dim")
     for name, fact in node.facts.items():
         if name not in LONG and fact is not None:
-            made.add(Text.assemble((f"{name} ", "dim"), _short(fact)))
+            made.add(Text.assemble((f"{name} ", "dim"), short(fact)))
     for title, nodes in (("came from", node.links), ("led to", node.leads)):
         if nodes:
             branch = made.add(Text(title, "italic dim"))
             branch.children.extend(tree(other) for other in nodes)
     return made
-
-
-def graph(node: Node) -> tuple[dict[str, Box], list[Arrow]]:
-    """Return the lineage as boxes and arrows, what came first on the left."""
-    from chexnet.runtime.drawing import Arrow, Box
-
-    boxes: dict[str, Box] = {}
-    arrows: dict[tuple[str, str], Arrow] = {}
-
-    def add(one: Node, mood: str | None = None) -> str:
-        repo, at, commit = one.name.partition("@")
-        facts = [f"{k} {_short(one.facts[k])}" for k in TELLING if one.facts.get(k) is not None]
-        lines = (one.kind, *(_cut(fact, 44) for fact in facts[:1]))
-        boxes.setdefault(
-            one.name,
-            Box(
-                title=_cut(f"{repo}{at}{commit[:10]}"),
-                lines=lines,
-                mood=mood or MOODS.get(one.kind, "data"),
-            ),
-        )
-        for link in one.links:
-            source = add(link)
-            arrows[source, one.name] = Arrow(source=source, target=one.name)
-        for made in one.leads:
-            target = add(made)
-            arrows[one.name, target] = Arrow(source=one.name, target=target)
-        return one.name
-
-    add(node, "chosen")
-    return boxes, list(arrows.values())
-
-
-def _cut(text: str, most: int = 23) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _short(fact: Any) -> str:
-    if isinstance(fact, dict):
-        return ", ".join(f"{name} {_short(value)}" for name, value in fact.items())
-    return ", ".join(map(str, fact)) if isinstance(fact, list) else str(fact)

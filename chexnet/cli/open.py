@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import webbrowser
 from enum import StrEnum
 from html import escape
@@ -22,6 +23,10 @@ class Target(StrEnum):
     """What can be opened."""
 
     WORKSPACE = "workspace"
+    OPERATIONS = "operations"
+    TRAINING = "training"
+    LINEAGE = "lineage"
+    APP = "app"
     TOUR = "tour"
     JUPYTER = "jupyter"
     TENSORBOARD = "tensorboard"
@@ -29,8 +34,19 @@ class Target(StrEnum):
 
 PATHS = {
     Target.WORKSPACE: "/doc/tree/workspace.ipynb",
+    Target.OPERATIONS: "/doc/tree/operations.ipynb",
+    Target.TRAINING: "/doc/tree/training.ipynb",
+    Target.LINEAGE: "/doc/tree/lineage.ipynb",
     Target.TOUR: "/lab/tree/00_tour.ipynb",
     Target.JUPYTER: "/lab",
+    Target.APP: "/",
+}
+# TensorBoard's page: the curves by which lines compare in front, as they are, a colour a line.
+PINNED = ("auroc/mean", "loss/validation")
+COMPARED = {
+    "pinnedCards": json.dumps([{"plugin": "scalars", "tag": tag} for tag in PINNED]),
+    "smoothing": "0",
+    "runColorGroup": "regex:^([^/]+)/",
 }
 
 
@@ -41,7 +57,7 @@ def open_(
         bool, typer.Option("--print-url", help="Print the address, with its token.")
     ] = False,
 ) -> None:
-    """Open the workspace, the tour, JupyterLab or TensorBoard.
+    """Open the workspace, a page beside it, the app, the tour, JupyterLab or TensorBoard.
 
     The token is neither printed nor on a command line, where others would see it; --print-url asks
     for it.
@@ -66,16 +82,18 @@ def address_of(settings: Settings, target: Target) -> str:
     Raises:
         ConfigError: the platform has no such page, or its token is not there.
     """
-    name = "tensorboard" if target is Target.TENSORBOARD else "jupyter"
-    base = settings.tensorboard_url if name == "tensorboard" else settings.jupyter_url
+    name, base = {
+        Target.TENSORBOARD: ("tensorboard", settings.tensorboard_url),
+        Target.APP: ("app", settings.app_url),
+    }.get(target, ("jupyter", settings.jupyter_url))
     if base is None:
         rule = f"CHEXNET_{name.upper()}_URL must be set."
         raise ConfigError(f"{rule} Received: nothing. Start the stack, which writes it: make up")
     if target is Target.TENSORBOARD:
-        return base
-    token = settings.state / "secrets/jupyter.token"
+        return f"{base.rstrip('/')}/?{urlencode(COMPARED)}#timeseries"
+    token = settings.state / f"secrets/{name}.token"
     if not token.is_file():
-        rule = f"JupyterLab's token must be in {token}."
+        rule = f"The page's token must be in {token}."
         raise ConfigError(f"{rule} Received: no such file. Start the stack: make up")
     return f"{base.rstrip('/')}{PATHS[target]}?{urlencode({'token': token.read_text().strip()})}"
 

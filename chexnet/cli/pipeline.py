@@ -37,7 +37,9 @@ def apply(
     from chexnet.pipelines import specs
     from chexnet.settings import Settings
 
-    done = _pipelines().apply(specs.load(load(Settings().input)), dry_run=dry_run)
+    settings = Settings()
+    wanted = specs.load(load(settings.input), settings.pipelines_image)
+    done = _pipelines().apply(wanted, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(done))
         return
@@ -112,6 +114,12 @@ def run(
     name: Name,
     reprocess: Annotated[bool, typer.Option(help="Do every datum anew.")] = False,
     wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
+    opened: Annotated[
+        str | None, typer.Option("--job", help="Open none, and follow this one; how its id begins.")
+    ] = None,
+    percent: Annotated[
+        int, typer.Option(min=1, max=100, help="Follow until so much of it is done.")
+    ] = 100,
     as_json: Json = False,
 ) -> None:
     """Open a job on a pipeline's inputs as they are, and follow it.
@@ -119,12 +127,14 @@ def run(
     Example: chexnet pipeline run images --reprocess
     """
     pipelines = _pipelines()
-    job = pipelines.run(name, reprocess=reprocess)
+    job = _job(pipelines, name, opened) if opened else pipelines.run(name, reprocess=reprocess)
     if wait:
         with bar(name, show=not as_json) as advance:
             for now in pipelines.follow(name, job.id):
                 advance(done=now.done, total=now.total or None, told=now.state)
                 job = now
+                if percent < 100 and now.total and 100 * now.done >= percent * now.total:
+                    break
     if as_json:
         _print(job)
     else:
@@ -190,11 +200,12 @@ def logs(
     """
     pipelines = _pipelines()
     found = _job(pipelines, name, job or "").id
-    for line in pipelines.logs(name, found, datum=datum, follow=follow):
-        if as_json:
-            _print(line)
-        else:
-            typer.echo(f"{line.datum[:8]}  {line.text}")
+    lines = pipelines.logs(name, found, datum=datum, follow=follow)
+    if as_json:
+        _print(list(lines))
+        return
+    for line in lines:
+        typer.echo(f"{line.datum[:8]}  {line.text}")
 
 
 @app.command()
@@ -202,6 +213,7 @@ def graph(
     out: Annotated[
         Path | None, typer.Option(help="A file that ends in .png or .svg; a tree here without.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Show the pipelines as a graph, with how their last jobs went.
 
@@ -221,12 +233,15 @@ def graph(
         raise NotFound(NONE)
     last = {p.name: job for p in found for job in pipelines.jobs(p.name, 1)}
     boxes, arrows = dag.graph(found, last)
+    if out is None and as_json:
+        _print({"boxes": boxes, "arrows": arrows})
+        return
     if out is None:
         for tree in trees(boxes, arrows):
             Console().print(tree)
         return
     out.write_bytes(drawing.draw(boxes, arrows, "Pipelines", out.suffix[1:]))
-    typer.echo(f"Wrote {out}.")
+    _say(f"Wrote {out}.", {"wrote": str(out)}, as_json=as_json)
 
 
 @app.command()

@@ -79,7 +79,7 @@ def _control(settings: Any) -> dict[str, Any]:
 def _serving(settings: Any) -> dict[str, Any]:
     from chexnet.adapters.tf_serving import TfServing
 
-    serving = TfServing(settings.serving.addresses, settings.model, settings.serving.timeout)
+    serving = TfServing.of(settings.serving, settings.model)
     try:
         return {
             replica: {str(version): state for version, state in versions.items()}
@@ -91,12 +91,12 @@ def _serving(settings: Any) -> dict[str, Any]:
 
 def _archive(settings: Any) -> dict[str, Any]:
     from chexnet.adapters.pachyderm import PachydermStore
-    from chexnet.steps.archive import REPOS
+    from chexnet.steps.archive import ARCHIVED
 
     store = PachydermStore(settings.store, settings.pipeline)
     return {
         repo: {"commit": store.head(repo), "files": len(store.list(repo, "/data"))}
-        for repo in REPOS
+        for repo in ARCHIVED
         if store.head(repo)
     }
 
@@ -120,6 +120,8 @@ def _show(told: dict[str, dict[str, Any]]) -> None:
             f"Champion: version {control['champion']}, before it {control['previous']}. "
             f"Experiment: {experiment}. Revision {control['revision']}."
         )
+        if held := control["holdback"]:
+            console.print(f"{held['share']:.0%} of patients stay on version {control['previous']}.")
     for part in ("serving", "archive"):
         for name, facts in told[part].items():
             words = facts if isinstance(facts, str) else _words(facts)
