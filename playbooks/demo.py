@@ -29,6 +29,8 @@ REFUSED = 3
 TRAINING = 3000  # Phantoms: 70 % train, 10 % tune, 20 % test.
 DIFFERENCE = 0.05  # In macro AUROC: what the experiment shall be able to find.
 PREVALENCE = 0.12  # Of each finding, as the phantoms are drawn.
+PATIENCE = 60  # Seconds for the guardian, which follows what is predicted.
+SITE: list[str] = []  # Options of ansible-playbook; ANSIBLE_INVENTORY names the inventory.
 console = Console(highlight=False)
 
 
@@ -42,7 +44,9 @@ def main() -> int:
         default="better",
         help="`worse` trains a challenger whose promotion must be refused",
     )
+    parser.add_argument("ansible", nargs="*", help="options for ansible-playbook, after `--`")
     wanted = parser.parse_args()
+    SITE.extend(wanted.ansible)
     os.environ.setdefault("CHEXNET_ENV_FILE", str(STATE / "chexnet.env"))
     started = time.monotonic()
     shutil.rmtree(WORK, ignore_errors=True)
@@ -54,6 +58,9 @@ def main() -> int:
     look_at_films(wanted.images)
     challenger = train_challenger(dataset, wanted.challenger)
     compare(champion, challenger)
+    if not watched(challenger):
+        return stopped()
+    show()
     if missing := what_is_missing():
         return refused(missing)
     promote_and_roll_back(challenger)
@@ -144,8 +151,32 @@ def compare(champion: int, challenger: int) -> None:
     (WORK / "uploads.json").write_text(json.dumps(uploads))
     table = ("feedback", "import", unseen / "labels.csv", "--uploads", WORK / "uploads.json")
     chexnet(*table, "--reader", "phantoms' known findings", "--json")
+
+
+def show() -> None:
+    """Show what the experiment has found."""
     run([str(BIN / "chexnet"), "experiment", "status"])
     chexnet("experiment", "report", WORK / "comparison.png")
+
+
+def watched(challenger: int) -> bool:
+    """Wait until the guardian has seen b well; False where it has stopped the experiment."""
+    say("The guardian looks at each image too; it says when it has seen enough of b.")
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if challenger not in chexnet("status", "--json")["control"]["arms"].values():
+            return False
+        if chexnet("experiment", "status", "--json")["arms"]["b"]["guardrails"]["watched"]:
+            break
+    return True  # Or it is down or behind: then the gate says what is missing.
+
+
+def stopped() -> int:
+    """Show why the guardian has stopped the experiment."""
+    ends = [e for e in chexnet("audit", "--json") if e["action"] in ("stop", "rollback")]
+    stage("Promotion", "not asked for: a guardrail has stopped the experiment")
+    say(f"{ends[-1]['who']}: {ends[-1]['reason']}")
+    return REFUSED
 
 
 def what_is_missing() -> list[str]:
@@ -191,6 +222,8 @@ def good_bye(seconds: float) -> None:
         for line in Path(os.environ["CHEXNET_ENV_FILE"]).read_text().splitlines()
         if line.startswith("CHEXNET_")
     )
+    inventory = Path(os.environ.get("ANSIBLE_INVENTORY", "inventory/local")).name
+    down = "make down" if inventory == "local" else f"make down RUNTIME={inventory}"
     lines = [
         f"Done in {seconds:.0f} s. The stack stays up.",
         "",
@@ -205,7 +238,7 @@ def good_bye(seconds: float) -> None:
         "The workspace, in a browser .venv/bin/chexnet open",
         "Training, watched           .venv/bin/chexnet open tensorboard",
         "Who decided what            .venv/bin/chexnet audit",
-        "Stop it                     make down",
+        f"Stop it                     {down}",
     ]
     console.print(Panel("\n".join(lines), expand=False, border_style="green"))
 
@@ -242,7 +275,7 @@ def chexnet(*argv: object, check: bool = True) -> Any:
 def play(name: str, **variables: str) -> None:
     """Run a playbook; show its output only if it fails."""
     extra = [part for item in variables.items() for part in ("-e", json.dumps(dict([item])))]
-    run([str(BIN / "ansible-playbook"), f"playbooks/{name}.yml", *extra], capture=True)
+    run([str(BIN / "ansible-playbook"), f"playbooks/{name}.yml", *SITE, *extra], capture=True)
 
 
 def run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -9,6 +10,10 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
+from chexnet.adapters.kafka.connection import Connection
+from chexnet.errors import ChexnetError
+from chexnet.inputs.base import Limits
+from chexnet.settings import KafkaSettings
 from chexnet.topics import DAY, EVERY, RECORD_BYTES, Topic
 
 DOCUMENTATION = r"""
@@ -18,7 +23,7 @@ description:
   - What topics there are stands in chexnet/topics.py, for code and broker alike.
   - The number of partitions is not changed, since that would move patients between them.
 options:
-  bootstrap: {type: str, required: true, description: "host:port of a broker."}
+  connection: {type: dict, required: true, description: "As CHEXNET_KAFKA__."}
   pipelines: {type: list, elements: str, required: true, description: The pipelines' names.}
   encoded_bytes: {type: int, required: true, description: The largest encoded image.}
   replication: {type: int, default: 1, description: Copies of each partition.}
@@ -27,7 +32,7 @@ options:
 EXAMPLES = r"""
 - name: Make the topics
   kafka_topics:
-    bootstrap: 127.0.0.1:9092
+    connection: {bootstrap: "127.0.0.1:9092"}
     pipelines: [xray]
     encoded_bytes: 33554432
 """
@@ -46,7 +51,8 @@ class Failure(Exception):
 
 def settings(topic: Topic, encoded_bytes: int) -> dict[str, str]:
     """Return the broker's settings of a topic; values are text, as the broker gives them back."""
-    largest = encoded_bytes if topic.carries == "upload" else RECORD_BYTES
+    cleaned = Limits(encoded_bytes=encoded_bytes).cleaned_bytes
+    largest = cleaned if topic.carries == "upload" else RECORD_BYTES
     return {
         "cleanup.policy": "compact" if topic.compacted else "delete",
         "max.message.bytes": str(largest + ENVELOPE),
@@ -81,6 +87,16 @@ def differences(
     return {name: changes for name, changes in different.items() if changes}
 
 
+def wait_for(admin: KafkaAdminClient, brokers: int, timeout: float) -> None:
+    """Wait until so many brokers have joined the cluster: a topic's copies lie on as many."""
+    deadline = time.monotonic() + timeout
+    while (there := len(admin.describe_cluster()["brokers"])) < brokers:
+        if time.monotonic() > deadline:
+            rule = f"{brokers} brokers must join within {timeout:g} s, one for each copy."
+            raise Failure(f"{rule} Received: {there}. Look at the logs of those that are missing.")
+        time.sleep(0.2)
+
+
 def run(module: AnsibleModule, admin: KafkaAdminClient) -> dict[str, Any]:
     """Make it so, and return what was done."""
     topics = wanted(module.params["pipelines"], module.params["encoded_bytes"])
@@ -94,6 +110,7 @@ def run(module: AnsibleModule, admin: KafkaAdminClient) -> dict[str, Any]:
     altered = differences(admin, old) if old else {}
     if missing and not module.check_mode:
         copies = module.params["replication"]
+        wait_for(admin, copies, module.params["timeout"])
         new = {
             name: {
                 "num_partitions": topics[name][0],
@@ -113,20 +130,19 @@ def run(module: AnsibleModule, admin: KafkaAdminClient) -> dict[str, Any]:
 def main() -> None:
     """Run as an Ansible module."""
     options: dict[str, Any] = {
-        "bootstrap": {"type": "str", "required": True},
+        "connection": {"type": "dict", "required": True},
         "pipelines": {"type": "list", "elements": "str", "required": True},
         "encoded_bytes": {"type": "int", "required": True},
         "replication": {"type": "int", "default": 1},
         "timeout": {"type": "int", "default": 30},
     }
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
-    address = module.params["bootstrap"]
+    own = module.params["connection"]
+    address = own["bootstrap"]
     patience = 2 if module.check_mode else module.params["timeout"]
     try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=address, bootstrap_timeout_ms=patience * 1000, client_id="ansible"
-        )
-    except KafkaError as error:
+        admin = Connection(KafkaSettings(**own), 0).admin(bootstrap_timeout_ms=patience * 1000)
+    except (ChexnetError, KafkaError) as error:
         if module.check_mode:  # A fresh machine: nothing is there yet.
             topics = wanted(module.params["pipelines"], module.params["encoded_bytes"])
             module.exit_json(changed=True, created=sorted(topics), altered={})
