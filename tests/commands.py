@@ -9,9 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chexnet.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+
+
+def settings_of(env_file: Path) -> Settings:
+    """Return the settings that an env file says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHEXNET_ENV_FILE", str(env_file))
+        return Settings()
 
 
 def env_file(settings: Settings) -> Path:
@@ -44,7 +53,14 @@ def chexnet_json(settings: Settings, *arguments: str | Path, **options: Any) -> 
 
 
 def crown(settings: Settings, folder: Path, *training: str) -> int:
-    """Train on the labelled images in `folder`, release and promote; return the version.
+    """Train on the labelled images in `folder`, release and promote; return the version."""
+    version = release(settings, folder, *training)
+    chexnet(settings, "promote", str(version))
+    return version
+
+
+def release(settings: Settings, folder: Path, *training: str) -> int:
+    """Train on the labelled images in `folder`, and release; return the version.
 
     Args:
         settings: of a pipeline without a champion.
@@ -55,6 +71,4 @@ def crown(settings: Settings, folder: Path, *training: str) -> int:
     dataset = chexnet_json(settings, "dataset", "cut")["dataset"]
     options = ("--line", "a", "--dataset", dataset, "--config", "demo_a", *training)
     chexnet_json(settings, "train", *options)
-    version = int(chexnet_json(settings, "release", "--line", "a")["version"])
-    chexnet(settings, "promote", str(version))
-    return version
+    return int(chexnet_json(settings, "release", "--line", "a")["version"])

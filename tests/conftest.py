@@ -11,7 +11,7 @@ import pytest
 from chexnet.adapters.kafka import KafkaBus
 from chexnet.experiments import control
 from chexnet.settings import Settings
-from tests.commands import chexnet, crown
+from tests.commands import chexnet, crown, settings_of
 from tests.playbooks import temporary_site
 from tests.waveform import signals
 
@@ -36,11 +36,11 @@ def stack() -> Iterator[Settings]:
     runs already, nothing is started or stopped.
     """
     if running := os.environ.get("CHEXNET_TEST_STACK"):
-        yield _settings(Path(running))
+        yield settings_of(Path(running))
         return
     with temporary_site("xray", "waveform") as site:
         site.up()
-        yield _settings(site.state / "xray.env")
+        yield settings_of(site.state / "xray.env")
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def champion(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Setti
 @pytest.fixture(scope="session")
 def waveform(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The pipeline `waveform` of the stack, with a champion of its own."""
-    settings = _settings(stack.state / "waveform.env")
+    settings = settings_of(stack.state / "waveform.env")
     if _champion_of(settings) is None:
         folder = tmp_path_factory.mktemp("traces")
         signals.write(folder, 400)
@@ -70,9 +70,3 @@ def _champion_of(settings: Settings) -> int | None:
         return control.read(bus, settings.model).champion
     finally:
         bus.close()
-
-
-def _settings(env_file: Path) -> Settings:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHEXNET_ENV_FILE", str(env_file))
-        return Settings()

@@ -8,6 +8,7 @@ from pathlib import Path
 from chexnet.data.checkout import Dataset, unpack
 from chexnet.data.dataset import Example, Index, write
 from chexnet.data.labels import LABELS_FILE, read_labels
+from chexnet.evaluation.details import grouped
 from chexnet.inputs.base import Input, Limits
 
 
@@ -28,4 +29,10 @@ def _examples(images: Path, source: Input) -> Iterator[Example]:
     for row in read_labels(images / LABELS_FILE, source.labels):
         cleaned = source.clean(row.path.read_bytes(), limits)
         x = source.decode(cleaned.data, limits)
-        yield Example(x, row.findings, row.patient or cleaned.image_id, cleaned.image_id)
+        yield Example(
+            x,
+            row.findings,
+            row.patient or cleaned.image_id,
+            cleaned.image_id,
+            details=grouped(row.details),
+        )

@@ -27,7 +27,7 @@ PORTS = (
     "tensorboard_port",
     "jupyter_port",
 )
-A_PIPELINE = 10  # The ports of one: its gateway's, and the health of its nine services.
+A_PIPELINE = 20  # The ports of one: its gateway's, and the health of its services; with room.
 INPUTS = {"xray": "chest_xray", "waveform": "waveform"}
 
 
@@ -51,19 +51,22 @@ class Site:
 
     state: Path
     variables: dict[str, Any] = field(default_factory=dict)
+    inventory: str = "inventory/local"
 
     def play(self, playbook: str, *arguments: str, **variables: Any) -> Outcome:
         """Run playbooks/<playbook>.yml."""
         given = {"state_dir": str(self.state), **self.variables, **variables}
+        given = {name: value for name, value in given.items() if value is not None}
         program = str(Path(sys.executable).with_name("ansible-playbook"))
-        command = [program, f"playbooks/{playbook}.yml", "-e", json.dumps(given), *arguments]
+        command = [program, f"playbooks/{playbook}.yml", "-i", self.inventory]
+        command += ["-e", json.dumps(given), *arguments]
         done = subprocess.run(
             command,
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=900,
             check=False,
         )
         return Outcome(done.returncode, done.stdout)
@@ -94,7 +97,9 @@ def _free(port: int) -> bool:
 
 
 @contextmanager
-def temporary_site(*pipelines: str) -> Iterator[Site]:
+def temporary_site(
+    *pipelines: str, inventory: str = "inventory/local", **more: Any
+) -> Iterator[Site]:
     """Yield a site that nothing else touches; afterwards it is stopped and deleted."""
     first = free_ports(len(PORTS) + A_PIPELINE * len(pipelines))
     variables: dict[str, Any] = {name: first + n for n, name in enumerate(PORTS)}
@@ -102,9 +107,10 @@ def temporary_site(*pipelines: str) -> Iterator[Site]:
         {"name": name, "input": INPUTS[name], "port": first + len(PORTS) + A_PIPELINE * n}
         for n, name in enumerate(pipelines)
     ]
+    variables |= more
     # Not pytest's folder: a Unix socket's path may have 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="chexnet-"))
-    site = Site(folder / "state", variables)
+    site = Site(folder / "state", variables, inventory)
     try:
         yield site
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -15,3 +16,16 @@ def site() -> Iterator[Site]:
     with temporary_site("xray") as made:
         made.up()
         yield made
+
+
+@pytest.fixture(scope="session")
+def compose() -> list[str]:
+    """Docker compose, where it is there; tests/docker asks too, on an engine that CI installs."""
+    command = ["docker", "compose"]
+    try:
+        done = subprocess.run([*command, "version"], capture_output=True, check=False)
+    except FileNotFoundError as error:
+        pytest.skip(f"no docker compose to ask: {error}")
+    if done.returncode:  # A client without the plug-in.
+        pytest.skip(f"no docker compose to ask: {done.stderr.decode().strip()}")
+    return command

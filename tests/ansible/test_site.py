@@ -102,7 +102,10 @@ def test_what_a_killed_supervisord_leaves_behind_is_taken_over(site: Site) -> No
 def test_secrets_are_for_their_owner_alone_and_never_shown(site: Site) -> None:
     folder = site.state / "secrets"
     files = sorted(path.name for path in folder.iterdir())
-    assert files == ["gateway.token", "identity.key", "jupyter.token"]
+    assert files == [
+        *("app-gateway.token", "app.token"),
+        *("gateway.token", "identity.key", "jupyter.token"),
+    ]
     assert S_IMODE(folder.stat().st_mode) == 0o700
     assert {S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     output = site.play("site", "-vvv", "--diff").output

@@ -6,10 +6,7 @@ import json
 import os
 import secrets
 import shutil
-import socket
-import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,16 +14,28 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.app import AppPage, app_site, notebook
+from tests.browser.page import WorkspacePage
+from tests.browser.server import free_port, served
+
 ROOT = Path(__file__).parents[2]
 NEWS = "@jupyterlab/apputils-extension:announcements"  # Asks the internet, and in a pop-up.
-CELL = "from tests.browser.memory_site import workspace\n\nworkspace()"
+CELL = "from tests.browser.memory_site import {name}\n\n{name}()"
+NOTEBOOKS = {
+    "memory": "workspace",
+    "films": "films",
+    "operations": "operations",
+    "training": "training",
+    "lineage": "lineage",
+}
 
 
 class Lab(NamedTuple):
-    """Where a JupyterLab is, and how to get in."""
+    """Where a JupyterLab, or the app, is; how to get in; what its pages are like."""
 
     url: str
     token: str
+    page: type[WorkspacePage] = WorkspacePage
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +70,9 @@ def memory_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     config = folder / "jupyter/labconfig/page_config.json"
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps({"disabledExtensions": {NEWS: True}}))
-    (folder / "memory.ipynb").write_text(json.dumps(_notebook(CELL)))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    for file, name in NOTEBOOKS.items():
+        (folder / f"{file}.ipynb").write_text(notebook(CELL.format(name=name)))
+    port = free_port()
     token = secrets.token_hex(16)
     own = {
         name: str(folder / "jupyter")
@@ -72,41 +80,31 @@ def memory_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     options = [f"--port={port}", "--port-retries=0", f"--ServerApp.root_dir={folder}"]
-    with (folder / "lab.log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, *options],
-            env={**os.environ, **own, "PYTHONPATH": str(ROOT), "JUPYTER_TOKEN": token},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait(server, f"http://127.0.0.1:{port}/api", folder / "lab.log")
-            yield Lab(f"http://127.0.0.1:{port}", token)
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+    options.append("--expose-app-in-browser")  # So that a test can change the theme.
+    env = {**os.environ, **own, "PYTHONPATH": str(ROOT), "JUPYTER_TOKEN": token}
+    url = f"http://127.0.0.1:{port}"
+    with served([*command, *options], f"{url}/api", folder / "lab.log", env):
+        yield Lab(url, token)
 
 
-def _notebook(code: str) -> dict[str, object]:
-    cell = {"cell_type": "code", "id": "workspace", "metadata": {}, "source": code}
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return {
-        "cells": [{**cell, "outputs": [], "execution_count": None}],
-        "metadata": {"kernelspec": kernel},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
+@pytest.fixture(scope="session")
+def memory_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The app without code, with the same pages over the memory adapters."""
+    pages = {name: CELL.format(name=called) for name, called in NOTEBOOKS.items()}
+    with app_site(tmp_path_factory.mktemp("app") / "state", pages) as (url, token):
+        yield Lab(url, token, AppPage)
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    while server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-        except OSError:
-            try:  # The process' end is the other condition: no bare sleep.
-                server.wait(timeout=0.1)
-            except subprocess.TimeoutExpired:
-                continue
-        else:
-            return
-    raise RuntimeError(f"JupyterLab ended with {server.returncode}: {log.read_text()[-2000:]}")
+@pytest.fixture(params=["lab", "app"])
+def door(request: pytest.FixtureRequest) -> Lab:
+    """Each of the two ways in: JupyterLab, and the app without code."""
+    found: Lab = request.getfixturevalue(f"memory_{request.param}")
+    return found
+
+
+@pytest.fixture
+def films(page: Page, memory_lab: Lab) -> WorkspacePage:
+    """A workspace of X-rays, whose heat maps show where an image is bright."""
+    opened = WorkspacePage(page)
+    opened.open(memory_lab.url, memory_lab.token, "films.ipynb")
+    return opened

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
 from playwright.sync_api import Locator, Page, expect
-from playwright.sync_api import TimeoutError as TooLong
 
 MINUTE = 60_000  # Milliseconds: a kernel may start, a stack may be busy.
 
@@ -35,19 +35,25 @@ class WorkspacePage:
         return self.page.get_by_label("The model's output").locator(".cx-output")
 
     def open(self, url: str, token: str, notebook: str) -> None:
-        """Open the notebook and run its cell."""
+        """Open a notebook with a workspace and run its cell."""
+        self.run(url, token, notebook, ".cx-drop")
+        expect(self.page.get_by_text("Connected")).to_be_visible(timeout=MINUTE)
+
+    def run(self, url: str, token: str, notebook: str, appears: str) -> None:
+        """Open a notebook and run its cell until what the selector names is there."""
         self._end_kernels(url, {"Authorization": f"token {token}"})
         self.page.goto(f"{url}/doc/tree/{notebook}?token={token}", timeout=MINUTE)
         self.page.locator(".jp-Notebook-ExecutionIndicator").wait_for(timeout=MINUTE)
+        prompt = self.page.locator(".jp-CodeCell .jp-InputPrompt").first
         for _ in range(6):  # JupyterLab drops a run that comes while the kernel starts.
             self.page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
             self.page.keyboard.press("Shift+Enter")
-            try:
-                self.page.locator(".cx-drop").wait_for(timeout=MINUTE / 6)
+            try:  # Once: a second run closes the workspace of the first, which may still come up.
+                expect(prompt).not_to_have_text("[ ]:", timeout=MINUTE / 6)
                 break
-            except TooLong:
+            except AssertionError:
                 continue
-        expect(self.page.get_by_text("Connected")).to_be_visible(timeout=MINUTE)
+        self.page.locator(appears).first.wait_for(timeout=MINUTE)
 
     def _end_kernels(self, url: str, headers: dict[str, str]) -> None:
         """End what an earlier test left: its workspace would be shown until ours replaces it."""
@@ -60,7 +66,13 @@ class WorkspacePage:
             self.page.get_by_role("button", name="Choose files").click()
         chooser.value.set_files(files)
 
-    def drop(self, files: Sequence[File]) -> None:
+    def choose_folder(self, folder: Path) -> None:
+        """Upload a folder with the keyboard alone."""
+        with self.page.expect_file_chooser() as chooser:
+            self.page.get_by_role("button", name="Choose a folder").press("Enter")
+        chooser.value.set_files(folder)
+
+    def drop(self, files: Sequence[File], onto: str = ".cx-drop") -> None:
         """Upload by drag and drop."""
         transfer = self.page.evaluate_handle(
             """files => {
@@ -70,7 +82,7 @@ class WorkspacePage:
             }""",
             [[f["name"], f["buffer"].decode()] for f in files],
         )
-        self.page.dispatch_event(".cx-drop", "drop", {"dataTransfer": transfer})
+        self.page.dispatch_event(onto, "drop", {"dataTransfer": transfer})
 
     def row(self, name: str) -> Locator:
         return self.rows.filter(has_text=name)
@@ -83,3 +95,17 @@ class WorkspacePage:
         """Press a choice of a finding."""
         group = self.page.get_by_role("radiogroup", name=finding, exact=True)
         group.get_by_role("radio", name=choice).check()
+
+    def record(self) -> None:
+        """Record the reading, also where most findings were not assessed."""
+        self.page.get_by_role("button", name="Record and reveal").click()
+        sure = self.page.get_by_role("button", name=re.compile(r"^Record \d+ of"))
+        revealed = self.page.get_by_label("The model's output")
+        expect(sure.or_(revealed).first).to_be_visible(timeout=MINUTE)
+        if sure.is_visible():
+            sure.click()
+
+    def peek(self) -> None:
+        """Show the output without a reading: it asks whether that is meant."""
+        self.page.get_by_role("button", name="Show the output without a reading").click()
+        self.page.get_by_role("button", name="Show it all the same").click()

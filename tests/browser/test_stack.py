@@ -75,11 +75,13 @@ def test_a_film_is_uploaded_read_blinded_and_then_revealed(
 
     expect(page.get_by_text("not a medical device")).to_be_visible()
     expect(page.get_by_text(re.compile(r"Version \d+ \(champion\)"))).to_be_visible()
+    film = page.get_by_role("img", name="The image", exact=True)
+    expect(film).to_have_attribute("width", "1024", timeout=MINUTE)  # From the gateway, not 224.
     likeliest = page.locator(".cx-output[aria-pressed=true] .cx-label").inner_text()
     finding = page.locator(".cx-output[aria-pressed=false] .cx-label").first.inner_text()
     page.locator(".cx-output", has_text=finding).click()
-    expect(page.get_by_text(f"Heat map: {finding}")).to_be_visible()
-    heat = page.get_by_alt_text(f"Heat map of {finding}")
+    heat = page.get_by_role("img", name=f"Heat map of {finding}")
+    expect(heat).to_be_visible()
     page.get_by_label("Opacity of the heat map").fill("0")
     expect(heat).to_have_css("opacity", "0")
     page.get_by_label("Opacity of the heat map").fill("60")

@@ -20,7 +20,7 @@ def own_pipeline(stack: Settings, topics: Sequence[Topic]) -> Iterator[Settings]
     own = stack.model_copy(update={"pipeline": f"contract-{new_id()}"})
     names = [t.full_name(own.pipeline) for t in topics]
     admin = KafkaAdminClient(bootstrap_servers=own.kafka.bootstrap)
-    largest = {"max.message.bytes": str(own.limits.encoded_bytes + 64 * 2**10)}
+    largest = {"max.message.bytes": str(own.limits.of_input.cleaned_bytes + 64 * 2**10)}
     made = [
         NewTopic(name, t.partitions, 1, topic_configs=largest)
         for name, t in zip(names, topics, strict=True)

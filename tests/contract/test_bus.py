@@ -13,6 +13,7 @@ from msgspec import structs
 from chexnet import topics
 from chexnet.adapters.memory import MemoryBus
 from chexnet.errors import Stale
+from chexnet.inputs.base import Limits
 from chexnet.messages import Headers, Message, now
 from chexnet.settings import Settings
 from chexnet.steps.ports import Bus, Reader, Subscription
@@ -66,7 +67,7 @@ def test_what_was_sent_is_read_with_its_key_and_headers(bus: Bus) -> None:
     assert 0 <= read.partition < topics.UPLOADS.partitions
 
 
-@pytest.mark.parametrize("size", [0, 32 * 2**20], ids=["empty", "the largest"])
+@pytest.mark.parametrize("size", [0, Limits().cleaned_bytes], ids=["empty", "the largest"])
 def test_a_value_of_any_allowed_size_goes_through(bus: Bus, size: int) -> None:
     bus.send([upload(value=bytes(size))])
     (read,) = everything(bus.read([topics.UPLOADS]))

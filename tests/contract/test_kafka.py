@@ -13,7 +13,7 @@ from contextlib import closing
 import pytest
 
 from chexnet import topics
-from chexnet.adapters.kafka import KafkaBus
+from chexnet.adapters.kafka import KafkaBus, stall
 from chexnet.errors import Unavailable
 from chexnet.messages import Headers, Message, Rejected, now
 from chexnet.runtime.health import Health
@@ -153,3 +153,32 @@ def test_a_broker_that_is_away_is_a_sentence_and_leaves_no_thread_behind() -> No
     with pytest.raises(Unavailable, match=r"Kafka at 127.0.0.1:1: .* Nothing is lost.*make up"):
         bus.read([topics.UPLOADS])
     assert threading.active_count() == before
+
+
+@pytest.fixture
+def _looks_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stall, "EVERY", 0.0)
+
+
+@pytest.mark.usefixtures("_looks_always")
+def test_a_reader_that_ceases_to_fetch_goes_on_where_it_was(own: Settings) -> None:
+    with closing(KafkaBus(own)) as bus, closing(bus.read([topics.UPLOADS])) as reader:
+        bus.send(uploads(0, 3))
+        seen = [m.headers.upload_id for m in reader.to_end()]
+        reader._consumer.pause(*reader._consumer.assignment())  # Nothing comes, nobody says why.
+        bus.send(uploads(3, 6))
+        while len(seen) < 6:
+            seen += [m.headers.upload_id for m in reader.poll(timeout=0.1)]
+        assert sorted(seen) == [f"u{n}" for n in range(6)]
+
+
+@pytest.mark.usefixtures("_looks_always")
+def test_a_member_that_ceases_to_fetch_joins_anew(own: Settings) -> None:
+    with closing(KafkaBus(own)) as bus:
+        bus.send(uploads(0, 3))
+        with closing(bus.subscribe(topics.UPLOADS, group="g", instance="1")) as member:
+            take(member, 3)
+            member.complete([])
+            member._consumer.pause(*member._consumer.assignment())
+            bus.send(uploads(3, 6))
+            assert {m.headers.upload_id for m in take(member, 3)} == {"u3", "u4", "u5"}

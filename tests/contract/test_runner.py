@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pachyderm_sdk.api import pps
 
 from chexnet.adapters.pachyderm import Job, PachydermPipelines, PachydermStore
+from tests.images import film
 from tests.runners import Runner
 
 COUNT = "wc -c < $in > /$CHEXNET_PFS/out/$(basename $in)"
@@ -131,6 +135,119 @@ def test_a_datum_that_takes_too_long_is_ended_with_its_children(site: Site) -> N
     job = site.apply("sleep 600 & wait", datum_timeout="1s", datum_tries=1)
     assert job.state == "failure"
     assert "longer than 1 s" in job.reason
+
+
+FULL = """
+import os, pathlib, shutil
+source, once = pathlib.Path(os.environ["source"]), pathlib.Path({once!r})
+if source.name == "bad":
+    raise ValueError("no film")
+if not once.exists():
+    once.touch()
+    raise OSError(28, "No space left on device")
+shutil.copy(source, pathlib.Path(os.environ["CHEXNET_PFS"]) / "out")
+"""
+
+
+def test_a_film_that_an_outage_met_comes_with_the_next_job_and_a_bad_one_is_left_out(
+    site: Site, tmp_path: Path
+) -> None:
+    with resources.files("chexnet.pipelines.specs").joinpath("images.json").open() as spec:
+        handler = json.load(spec)["transform"]["err_cmd"]
+    good = film(np.random.default_rng(0))
+    site.put(bad=b"no film", good=good)
+    job = site.apply(
+        "",
+        input={"pfs": {"name": "source", "repo": "in", "glob": "/*"}},
+        transform={
+            "cmd": ["python", "-c", FULL.format(once=str(tmp_path / "once"))],
+            "stdin": [],
+            "err_cmd": handler,
+        },
+        datum_tries=1,
+    )
+    assert (job.state, counts(job)) == ("failure", (0, 0, 1, 1)), site.log(job)
+    assert "in:/good" in job.reason
+    again = site.pipelines.run("out")
+    assert counts(site.job(again.id)) == (1, 1, 0, 0)
+    assert site.files() == {"/good": good}
+
+
+LISTED = "cd $CHEXNET_PFS; find . -type f ! -path './out/*' | sort > out/$PACH_DATUM_ID"
+
+
+def listings(site: Site) -> list[list[str]]:
+    """What each datum saw, by input."""
+    return sorted(data.decode().split() for data in site.files().values())
+
+
+def reads(name: str, **more: Any) -> dict[str, Any]:
+    return {"pfs": {"name": name, "repo": "in", "glob": "/(*)-(*)", **more}}
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        (
+            {"group": [reads("rows", group_by="$1")]},
+            [["./rows/a-1", "./rows/a-2"], ["./rows/b-1"]],
+        ),
+        (
+            {"join": [reads("x", join_on="$1"), reads("y", glob="/(*)-1", join_on="$1")]},
+            [["./x/a-1", "./y/a-1"], ["./x/a-2", "./y/a-1"], ["./x/b-1", "./y/b-1"]],
+        ),
+        (
+            {
+                "join": [
+                    reads("x", glob="/(*)-2", join_on="$1"),
+                    reads("y", glob="/(*)-1", join_on="$1", outer_join=True),
+                ]
+            },
+            [["./x/a-2", "./y/a-1"], ["./y/b-1"]],
+        ),
+        (
+            {"union": [reads("x", glob="/a-*"), reads("y", glob="/*-1")]},
+            [["./x/a-1"], ["./x/a-2"], ["./y/a-1"], ["./y/b-1"]],
+        ),
+    ],
+    ids=["group", "join", "outer join", "union"],
+)
+def test_files_of_one_repo_come_under_their_inputs_names(
+    site: Site, given: dict[str, Any], seen: list[list[str]]
+) -> None:
+    site.put(**{"a-1": b"1", "a-2": b"2", "b-1": b"3"})
+    job = site.apply(LISTED, input=given)
+    assert job.state == "success", job.reason
+    assert listings(site) == seen
+
+
+def test_a_tick_runs_the_files_that_it_is_crossed_with(site: Site) -> None:
+    site.put(**{"a-1": b"1"})
+    cron = {"cron": {"name": "tick", "spec": "@yearly"}}
+    site.apply(LISTED, input={"cross": [reads("x"), cron]})
+    client, project = site.store._at.client, site.store._at.project
+    client.pps.run_cron(pipeline=pps.Pipeline(project=project, name="out"))
+    job = site.newest()
+    assert (job.state, counts(job)) == ("success", (1, 0, 0, 0)), job.reason
+    ((tick, film),) = listings(site)
+    assert tick.startswith("./tick/2")
+    assert film == "./x/a-1"
+
+
+def test_a_job_that_takes_too_long_is_killed(site: Site) -> None:
+    site.put(a=b"1")
+    job = site.apply("sleep 600", job_timeout="1s")
+    assert (job.state, job.reason) == ("killed", "it took longer than 1 s")
+
+
+def test_two_datums_run_at_once(site: Site, tmp_path: Path) -> None:
+    for name in "ab":
+        os.mkfifo(tmp_path / name)
+    site.put(a=b"1", b=b"2")
+    mine, other = f"{tmp_path}/$(basename $in)", f"{tmp_path}/$(basename $in | tr ab ba)"
+    meet = f"echo > {other} & cat {mine}; wait; "
+    job = site.apply(meet + COUNT, datum_timeout="60s", datum_tries=1)
+    assert (job.state, counts(job)) == ("success", (2, 0, 0, 0)), job.reason
 
 
 def test_a_pipeline_behind_a_pipeline_follows_commit_by_commit(site: Site) -> None:

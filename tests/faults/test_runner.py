@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing as mp
 import os
 import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
@@ -37,12 +39,13 @@ class Site:
         self.pipelines = PachydermPipelines(self.address, PROJECT)
         self.runs, self.gate = folder / "runs", folder / "gate"
         self.runners: list[Runner] = []
-        os.mkfifo(self.gate)
+        self._closed = self.gate.open("wb")  # A lock: it opens for those who wait and who come.
+        fcntl.flock(self._closed, fcntl.LOCK_EX)
         self.store.ensure("in")
 
     def apply(self, name: str = "out", *, gated: bool = False) -> None:
-        """Make a pipeline that copies files; gated, it waits at the file called `gate`."""
-        wait = f"test $(basename $in) != gate || cat {self.gate};" if gated else ""
+        """Make a pipeline that copies files; gated, it waits with the file called `gate`."""
+        wait = f"test $(basename $in) != gate || flock --shared {self.gate} true;" if gated else ""
         script = f"echo {name}/$(basename $in) >> {self.runs}; {wait} cp $in $CHEXNET_PFS/out/"
         spec = {
             "pipeline": {"name": name},
@@ -50,6 +53,19 @@ class Site:
             "transform": {"cmd": ["sh"], "stdin": [script]},
         }
         self.pipelines.apply([spec])
+
+    def waiting(self) -> set[int]:
+        """The processes that wait at the gate, or are about to."""
+        command = [b"flock", b"--shared", str(self.gate).encode(), b"true", b""]
+        found = set()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # It has just ended.
+                if (folder / "cmdline").read_bytes().split(b"\0") == command:
+                    found.add(int(folder.name))
+        return found
+
+    def open_gate(self) -> None:
+        self._closed.close()
 
     def put(self, *names: str) -> str:
         return self.store.write("in", {f"/{name}": name.encode() for name in names})
@@ -69,6 +85,10 @@ class Site:
         pause = threading.Event()
         while not seen():
             pause.wait(0.05)
+
+    def until_waiting(self) -> None:
+        """All datums but the gate are done, and that one waits."""
+        self.until(lambda: self.newest().processed == DATUMS and bool(self.waiting()))
 
     def check(self, names: list[str], pipeline: str = "out") -> None:
         """The newest job has ended well, and its output is what it must be."""
@@ -115,6 +135,7 @@ def _run(address: str, folder: Path, point: str) -> None:
         setattr(Meta, name, partialmethod(_dying, getattr(Meta, name), when))
     InProcess(
         partial(Connection, address, PROJECT),
+        does=lambda _: True,
         size=2,
         scratch=folder / "scratch" / f"{PROJECT}-0",
         health=Health("runner"),
@@ -149,11 +170,14 @@ def test_a_killed_runner_s_job_goes_on_and_its_transform_is_ended(site: Site) ->
     site.put(*names)
     site.apply(gated=True)
     runner = site.run()
-    site.until(lambda: site.newest().processed == DATUMS)
+    site.until_waiting()
     runner.kill()
-    with site.gate.open("wb", buffering=0):  # The orphan reads here: it is there still.
-        runner.start()
-        site.until(lambda: site.counts()["out/gate"] == 2)
+    orphans = site.waiting()
+    assert orphans  # A kill of the runner does not reach them.
+    runner.start()
+    site.until(lambda: site.counts()["out/gate"] == 2)
+    assert not orphans & site.waiting()
+    site.open_gate()
     site.check(names)
     assert {n for n, count in site.counts().items() if count > 1} == {"out/gate"}
     assert runner.stop() == 0
@@ -164,12 +188,12 @@ def test_sigterm_in_mid_job_leaves_it_for_the_next_runner(site: Site) -> None:
     site.put(*names)
     site.apply(gated=True)
     runner = site.run()
-    site.until(lambda: site.newest().processed == DATUMS)
+    site.until_waiting()
     assert runner.stop() == 0
     assert not site.newest().over
     runner.start()
     site.until(lambda: site.counts()["out/gate"] == 2)
-    site.gate.write_bytes(b"")
+    site.open_gate()
     site.check(names)
     assert runner.stop() == 0
 
@@ -179,11 +203,11 @@ def test_another_runner_takes_over_from_one_that_was_killed(site: Site) -> None:
     site.put(*names)
     site.apply(gated=True)
     first = site.run()
-    site.until(lambda: site.newest().processed == DATUMS)
+    site.until_waiting()
     second = site.run(instance="1")
     first.kill()
     site.until(lambda: site.counts()["out/gate"] == 2)
-    site.gate.write_bytes(b"")
+    site.open_gate()
     site.check(names)
     assert second.stop() == 0
 
@@ -193,13 +217,13 @@ def test_a_runner_that_slept_through_its_lease_can_end_no_job(site: Site) -> Non
     site.put(*names)
     site.apply(gated=True)
     sleeper = site.run()
-    site.until(lambda: site.newest().processed == DATUMS)
+    site.until_waiting()
     sleeper.process.send_signal(signal.SIGSTOP)
     waker = site.run(instance="1")
     site.until(lambda: site.counts()["out/gate"] == 2)
     sleeper.process.send_signal(signal.SIGCONT)
     job = site.newest()
-    site.gate.write_bytes(b"")
+    site.open_gate()
     site.check(names)
     assert site.newest().id == job.id
     site.put("later")
@@ -226,11 +250,11 @@ def test_a_killed_version_store_is_waited_for(site: Site) -> None:
     site.put(*names)
     site.apply(gated=True)
     runner = site.run()
-    site.until(lambda: site.newest().processed == DATUMS)
+    site.until_waiting()
     site.server.kill()
     site.until(lambda: '"event":"waiting","pipeline":"out"' in runner.log.read_text())
     site.server.start()
     site.until(lambda: site.counts()["out/gate"] == 2)
-    site.gate.write_bytes(b"")
+    site.open_gate()
     site.check(names)
     assert runner.stop() == 0

@@ -79,6 +79,9 @@ class Held:
         secrets = {"pseudonym": WHO.encode()} | {
             f"upload {n}": upload.value for n, upload in enumerate(self.sent)
         }
+        secrets |= {
+            f"note {n}": sites.note_on(upload).encode() for n, upload in enumerate(self.sent)
+        }
         return [name for name, data in secrets.items() for f in kept if data in f.read_bytes()]
 
 
@@ -127,7 +130,7 @@ def test_nothing_of_a_patient_is_left_and_all_of_the_others(held: Held) -> None:
     before = units(site, held.second.commit)
     found = held.forgetting.find()
     assert found.files == {"raw": 4, "nih": 1, "images": 4, "predictions": 3, "feedback": 2}
-    assert found.shared == {"labels": 3, "dataset": 4}
+    assert found.shared == {"labels": 5, "dataset": 4}
     assert held.traces_on_disk()
 
     held.erase()

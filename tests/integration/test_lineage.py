@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chexnet.cli.lineage import graph
 from chexnet.runtime import drawing
 from chexnet.runtime.lineage import Node, trace
+from chexnet.runtime.lineage_graph import graph
 from tests import sites
 from tests.sites import PROJECT, Site
 from tests.waveform import signals

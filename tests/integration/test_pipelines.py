@@ -12,6 +12,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from typer.testing import CliRunner
 
+from chexnet.adapters.memory import MemoryBus
 from chexnet.cli.main import app
 from chexnet.data import places
 from chexnet.data.checkout import unpack
@@ -220,6 +221,9 @@ def test_the_commands_say_what_was_done_and_what_comes_next(
     }
     for name, value in told.items():
         monkeypatch.setenv(f"CHEXNET_{name}", str(value))
+
+    # Nobody has read anything, and no experiment runs: all that a cut asks the bus for.
+    monkeypatch.setattr("chexnet.adapters.kafka.KafkaBus", lambda _: MemoryBus())
 
     def chexnet(*words: str) -> str:
         done = CliRunner().invoke(app, list(words))

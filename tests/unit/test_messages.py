@@ -54,6 +54,22 @@ def test_a_field_of_a_newer_writer_is_ignored() -> None:
     assert decode(message(msgspec.json.encode(newer)), Feedback) == feedback()
 
 
+def test_a_reading_from_before_there_were_boxes_and_notes_can_be_read() -> None:
+    older = msgspec.json.decode(feedback().encode())
+    del older["boxes"], older["note"]
+    assert decode(message(msgspec.json.encode(older)), Feedback) == feedback()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"note": "x" * 2001}, {"boxes": [{"label": "Effusion", "x": 2, "y": 0, "w": 1, "h": 1}]}],
+)
+def test_a_reading_that_is_too_long_or_lies_outside_is_malformed(more) -> None:
+    told = msgspec.json.decode(feedback().encode()) | more
+    with pytest.raises(BadInput, match="feedback must be the JSON of its schema"):
+        decode(message(msgspec.json.encode(told)), Feedback)
+
+
 def test_a_schema_that_is_not_understood_says_what_to_do() -> None:
     with pytest.raises(BadInput, match=r"feedback/1.*'feedback/9'.*dlq replay feedback") as caught:
         decode(message(feedback().encode(), schema="feedback/9"), Feedback)

@@ -72,3 +72,41 @@ def test_an_unknown_input_names_the_installed_ones() -> None:
 def test_an_unknown_network_names_the_installed_ones() -> None:
     with pytest.raises(ConfigError, match=r"densenet121.*Received: 'perceptron'"):
         models.load("perceptron")
+
+
+SECURE = {"SECURITY": "sasl_ssl", "USER": "reader", "PASSWORD_FILE": "/p", "CA_FILE": "/ca"}
+
+
+def test_the_principal_is_the_user_that_the_broker_asks_for(site: pytest.MonkeyPatch) -> None:
+    assert Settings().kafka.principal is None
+    for name, value in SECURE.items():
+        site.setenv(f"CHEXNET_KAFKA__{name}", value)
+    assert Settings().kafka.principal == "reader"
+
+
+@pytest.mark.parametrize("missing", ["USER", "PASSWORD_FILE", "CA_FILE"])
+def test_half_of_a_secure_connection_is_refused(missing: str, site: pytest.MonkeyPatch) -> None:
+    for name in SECURE.keys() - {missing}:
+        site.setenv(f"CHEXNET_KAFKA__{name}", SECURE[name])
+    with pytest.raises(ConfigError, match=f"CHEXNET_KAFKA .*sasl_ssl also needs {missing.lower()}"):
+        Settings()
+
+
+def test_a_user_that_plaintext_would_not_send_is_refused(site: pytest.MonkeyPatch) -> None:
+    site.setenv("CHEXNET_KAFKA__USER", "reader")
+    with pytest.raises(ConfigError, match="plaintext would not use user"):
+        Settings()
+
+
+def test_the_gateway_takes_its_token_and_its_guests_and_never_none(
+    site: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, token in {"own": "a\n", "guest": "b\n", "empty": "\n"}.items():
+        (tmp_path / name).write_text(token)
+    site.setenv("CHEXNET_GATEWAY__TOKEN_FILE", str(tmp_path / "own"))
+    assert Settings().gateway.tokens == ["a"]
+    site.setenv("CHEXNET_GATEWAY__GUEST_TOKEN_FILES", str(tmp_path / "guest"))
+    assert Settings().gateway.tokens == ["a", "b"]
+    site.setenv("CHEXNET_GATEWAY__GUEST_TOKEN_FILES", str(tmp_path / "empty"))
+    with pytest.raises(ConfigError, match="must each have one"):
+        assert Settings().gateway.tokens

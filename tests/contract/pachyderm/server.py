@@ -13,8 +13,8 @@ from pathlib import Path
 class Server:
     """services/version_store over a folder; it can be killed, and started again on it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self._folder, self._settings = folder, settings
         self.address = "127.0.0.1:0"
         self.start()
 
@@ -24,6 +24,7 @@ class Server:
             **os.environ,
             "CHEXNET_VERSION_STORE__LISTEN": self.address,
             "CHEXNET_VERSION_STORE__FOLDER": str(self._folder),
+            **{f"CHEXNET_VERSION_STORE__{k.upper()}": str(v) for k, v in self._settings.items()},
         }
         command = [sys.executable, "-m", "services.version_store.main"]
         with (self._folder.parent / f"{self._folder.name}.log").open("ab") as log:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
 from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs, pps
@@ -22,6 +24,7 @@ from tests.contract.pachyderm.calls import (
     read,
     refused,
 )
+from tests.contract.pachyderm.server import Server
 
 CREATED, STARTING, RUNNING, FAILURE, SUCCESS, KILLED = (pps.JobState(n) for n in (1, 2, 3, 4, 5, 6))
 SH = pps.Transform(cmd=["sh"], stdin=["cp /pfs/in/* /pfs/out"])
@@ -318,3 +321,46 @@ def test_a_union_takes_groups_and_files_alike(client: Client, repo: pfs.Repo) ->
     groups = pps.Input(group=[reads(repo, "/foo(?)(?)", name="b", group_by="$2")])
     found = listed(client, pps.Input(union=[reads(repo, "/foo(?)(?)"), groups]))
     assert len(found) == 60
+
+
+def test_a_dry_run_makes_nothing(client: Client, repo: pfs.Repo) -> None:
+    named = make(client, repo, reads(repo), dry_run=True)
+    with refused(NOT_FOUND):
+        client.pps.inspect_pipeline(pipeline=named)
+    make(client, repo, reads(repo))
+
+
+def test_the_jobs_of_an_input_commit_are_those_made_from_it(client: Client, repo: pfs.Repo) -> None:
+    before = put(client, repo, a=b"1")
+    pipeline = make(client, repo, reads(repo))
+    own = jobs(client, pipeline)[-1].job.id
+    after = put(client, repo, b=b"2")
+    assert own != before.id
+    found = [[j.job.id for j in jobs(client, pipeline, input_commit=[c])] for c in (before, after)]
+    assert found == [[own], [after.id]]
+
+
+def test_all_pipelines_are_deleted_also_after_one_upstream_was_updated(
+    client: Client, repo: pfs.Repo
+) -> None:
+    first = make(client, repo, reads(repo))
+    make(client, repo, reads(output(first)), name="second")
+    make(client, repo, reads(repo), update=True)
+    client.pps.delete_pipelines(projects=[repo.project])
+    assert list(client.pps.list_pipeline(projects=[repo.project])) == []
+
+
+def test_what_is_not_served_is_refused_rather_than_ignored(version_store: Server) -> None:
+    client = Client.from_pachd_address(version_store.address)
+    repo = make_repo(client, pfs.Project(name="default"), "unserved")
+    pipeline = make(client, repo, reads(repo))
+    asked: list[Any] = [
+        lambda: make(client, repo, reads(repo), name="other", s3_out=True),
+        lambda: list(client.pps.list_pipeline(jq_filter=".")),
+        lambda: list(client.pps.list_job(jq_filter=".")),
+        lambda: list(client.pps.get_logs(pipeline=pipeline, since=timedelta(hours=1))),
+        lambda: list(client.pps.get_logs(pipeline=pipeline, data_filters=["/a"])),
+    ]
+    for ask in asked:
+        with refused(grpc.StatusCode.UNIMPLEMENTED):
+            ask()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from chexnet.cli.main import app
 from chexnet.errors import ChexnetError, ConfigError, NotFound, Refused
 from chexnet.experiments import decisions
 from chexnet.experiments.control import read
+from chexnet.experiments.decisions import By
 from chexnet.messages import CHAMPION, Headers, Message
 from chexnet.models import card as cards
+from chexnet.release import evaluated
+from chexnet.release import read as release
 from chexnet.settings import (
     GatewaySettings,
     KafkaSettings,
@@ -33,6 +37,7 @@ from tests.unit.experiments.records import START, prediction
 from tests.unit.test_release import CARD
 
 LABELS = ("Effusion", "Mass")
+WATCHED_BY = By(who="guardian", at=START)
 
 
 def model(level: float):
@@ -69,18 +74,20 @@ class Stack:
             gateway=GatewaySettings(url="http://none", token_file=folder / "token"),
         )
         for line, level in (("a", 0.25), ("b", 0.5)):
-            self._train(line, level)
+            self.train(line, level)
 
     @contextmanager
     def desk(self):
         replicas = {"memory": self.serving}
         yield Desk(settings=self.settings, bus=self.bus, store=self.store, replicas=replicas)
 
-    def _train(self, line: str, level: float) -> None:
+    def train(self, line: str, level: float, metrics: dict = CARD.metrics) -> None:
         golden = io.BytesIO()
         x = np.zeros((3, 4, 4, 1), np.uint8)
         np.savez(golden, x=x, **model(level)(x))
-        card = structs.replace(CARD, line=line, labels=LABELS, training_units=("p-trained",))
+        card = structs.replace(
+            CARD, line=line, labels=LABELS, training_units=("p-trained",), metrics=metrics
+        )
         self.store.ensure(f"models-{line}")
         files = {
             "saved_model.pb": line.encode(),
@@ -90,7 +97,9 @@ class Stack:
         self.store.write(f"models-{line}", {f"/release/{k}": v for k, v in files.items()})
 
     def predict(self, images: int, name: str) -> None:
-        """Let both arms see images of which every second shows both findings."""
+        """Let both arms see images of which every second shows both findings; all is well."""
+        seen = {"version": 2, "images": images, "figures": []}
+        decisions.note(self.bus, read(self.bus, "xray"), "watched", WATCHED_BY, seen)
         rng = np.random.default_rng(0)
         for n in range(images):
             for arm, skill, topic in ((CHAMPION, 0.3, PREDICTIONS), ("b", 2.0, SHADOW)):
@@ -171,13 +180,13 @@ def test_the_whole_way_from_experiment_to_rollback(champion_1: Stack, tmp_path: 
     assert "Recorded 60 images, reference" in run("feedback", "import", reads(tmp_path, 60))
     status = json.loads(run("experiment", "status", "--json"))
     assert status["arms"]["b"]["missing"] == []
-    assert status["arms"]["b"]["comparison"]["cases"] == {"champion": 60, "b": 60}
+    assert status["arms"]["b"]["comparison"]["cases"] == {"champion": 50, "b": 50}
     assert "Promote it with: chexnet promote b" in run("experiment", "status")
     assert json.loads(run("promote", "b", "--json"))["champion"] == 2
     assert "Version 1 is the champion again" in run("rollback", "--reason", "It was a test.")
     entries = json.loads(run("audit", "--after", "3", "--json"))
-    assert [e["action"] for e in entries] == ["start", "promote", "rollback"]
-    assert entries[1]["evidence"]["read_to"]["feedback/0"] >= 0
+    assert [e["action"] for e in entries] == ["start", "watched", "promote", "rollback"]
+    assert entries[2]["evidence"]["read_to"]["feedback/0"] >= 0
     assert "(unverified)" in run("audit")
 
 
@@ -188,6 +197,16 @@ def test_a_version_in_no_experiment_is_refused_and_told_how(champion_1: Stack) -
         run("promote", "2", "--force")
     run("promote", "2", "--force", "--reason", "Version 1 can't read lateral films.")
     assert list(decisions.history(champion_1.bus, "xray"))[-1].forced
+
+
+def test_a_version_without_an_evaluation_is_promoted_when_it_has_one(stack: Stack) -> None:
+    stack.train("c", 0.25, metrics={})
+    run("release", "--line", "c")
+    with pytest.raises(Refused, match=r"must have an evaluation.*chexnet evaluate 1 --on"):
+        run("promote", "1")
+    evaluated(stack.store, release(stack.store, 1), {"data": "d", "macro_auroc": {"value": 0.8}})
+    run("release", "--line", "c")  # Releasing again repairs, and forgets nothing.
+    assert json.loads(run("promote", "1", "--json"))["champion"] == 1
 
 
 def test_an_unknown_version_is_not_promoted(champion_1: Stack) -> None:
@@ -201,11 +220,23 @@ def test_rollback_asks_no_store(champion_1: Stack) -> None:
     assert json.loads(run("rollback", "--json"))["champion"] == 1
 
 
+def test_a_split_by_macro_auroc_keeps_its_exposure(champion_1: Stack) -> None:
+    run("experiment", "start", "e", "--arm", "b=2", "--design", "split")
+    with pytest.raises(Refused, match=r"keeps its exposure.*Received: 0\.8 after 0\.5"):
+        run("experiment", "expose", "0.8")
+    with pytest.raises(ConfigError, match="A canary is decided by brier"):
+        run("experiment", "start", "f", "--arm", "b=2", "--design", "canary")
+
+
 def test_a_split_leaves_an_equal_share_to_the_champion(champion_1: Stack) -> None:
-    told = run("experiment", "start", "e", "--arm", "b=2", "--design", "split", "--json")
+    start = ("experiment", "start", "e", "--arm", "b=2", "--design", "split", "--json")
+    told = run(*start, "--metric", "brier", "--lag-days", "7")
     assert json.loads(told)["exposure"] == 0.5
     run("experiment", "expose", "0.8")
-    assert "version 1 answers everyone" in run("experiment", "stop")
+    assert "version 1 answers everyone" in run("experiment", "stop", "--reason", "enough")
+    (held,) = json.loads(run("experiment", "list", "--json"))
+    assert (held["name"], held["outcome"], held["reason"]) == ("e", "stopped", "enough")
+    assert "stopped" in run("experiment", "list")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +273,10 @@ def test_a_table_of_unknown_images_is_refused_and_of_some_is_told(
         run("feedback", "import", table)
     champion_1.predict(2, "e")
     told = json.loads(run("feedback", "import", table, "--json"))
-    assert told == {"recorded": 2, "unknown": ["i2"]}
+    assert told == {"recorded": 2, "known": 0, "unknown": ["i2"]}
+    again = run("feedback", "import", table)
+    assert "Recorded 0 images" in again
+    assert "2 were on record already, with the same findings." in again
 
 
 def test_without_the_folder_of_models_nothing_is_released(stack: Stack) -> None:
@@ -255,3 +289,50 @@ def test_without_the_folder_of_models_nothing_is_released(stack: Stack) -> None:
 def test_the_plan_says_how_many_cases(stack: Stack) -> None:
     numbers = json.loads(run("experiment", "plan", "--json"))
     assert 0 < numbers["shadow"] < numbers["split"]
+
+
+FILE = """
+schema = "experiment-file/1"
+name = "b-against-a"
+arms = { b = 2 }
+metric = "brier"
+cases = 40
+lag_days = 0.001
+[expected]
+difference = 0.2
+spread = 0.3
+"""
+
+
+def test_an_experiment_is_checked_planned_and_started_from_a_file(
+    champion_1: Stack, tmp_path: Path
+) -> None:
+    file = tmp_path / "e.toml"
+    file.write_text(FILE)
+    told = run("experiment", "validate", str(file))
+    assert "against the champion, shadow, 100% of patients, to be decided at any look" in told
+    assert json.loads(run("experiment", "validate", str(file), "--json"))["cases"] == 40
+    planned = run("experiment", "plan", str(file))
+    assert re.search(r"shadow: \d\d patients in each arm for 80% power\.\nWith .* 40", planned)
+    told = run("experiment", "start", str(file))
+    assert "b (version 2) against version 1, shadow" in told
+    experiment = read(champion_1.bus, "xray").experiment
+    assert (experiment.metric, experiment.min_cases) == ("brier", 40)
+
+
+def test_options_beside_a_file_are_refused(champion_1: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "e.toml"
+    file.write_text(FILE)
+    result = CliRunner().invoke(app, ["experiment", "start", str(file), "--cases", "9"])
+    assert result.exit_code == 2
+    assert "Write it into the file" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_share_may_stay_on_the_previous_champion_until_it_is_ended(champion_1: Stack) -> None:
+    assert "Nobody is held back" in run("holdback")
+    forced = ("--force", "--reason", "A test.", "--holdback", "0.05")
+    assert "5% of patients stay on version 1." in run("promote", "2", *forced)
+    assert "5% of patients stay on version 1, the others have version 2." in run("holdback")
+    assert "Version 2 answers everyone" in run("holdback", "--end", "--reason", "Seen enough.")
+    assert read(champion_1.bus, "xray").holdback is None
+    assert json.loads(run("audit", "--json"))[-1]["action"] == "holdback"

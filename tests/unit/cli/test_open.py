@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import webbrowser
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +18,7 @@ TOKEN = "t0ken/with+signs"
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "secrets").mkdir(mode=0o700)
     (tmp_path / "secrets/jupyter.token").write_text(f"{TOKEN}\n")
+    (tmp_path / "secrets/app.token").write_text("an0ther\n")
     site = {
         "ENV_FILE": tmp_path / "none.env",
         "STATE": tmp_path,
@@ -25,6 +28,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "GATEWAY__URL": "http://127.0.0.1:4",
         "GATEWAY__TOKEN_FILE": tmp_path / "secrets/gateway.token",
         "JUPYTER_URL": "http://127.0.0.1:8888",
+        "APP_URL": "https://127.0.0.1:8115",
         "TENSORBOARD_URL": "http://127.0.0.1:6006",
     }
     for name, value in site.items():
@@ -55,9 +59,18 @@ def test_the_address_is_printed_when_asked_for(state, opened) -> None:
     assert opened == []
 
 
-def test_tensorboard_needs_no_token(state, opened) -> None:
+def test_the_app_without_code_has_an_address_and_a_token_of_its_own(state, opened) -> None:
+    result = CliRunner().invoke(app, ["app", "--print-url"])
+    assert result.output.strip() == "https://127.0.0.1:8115/?token=an0ther"
+
+
+def test_tensorboard_needs_no_token_and_opens_at_what_compares_lines(state, opened) -> None:
     result = CliRunner().invoke(app, ["tensorboard", "--print-url"])
-    assert result.output.strip() == "http://127.0.0.1:6006"
+    address = urlsplit(result.output.strip())
+    assert (address.netloc, address.path, address.fragment) == ("127.0.0.1:6006", "/", "timeseries")
+    assert "token" not in address.query
+    (pinned,) = parse_qs(address.query)["pinnedCards"]
+    assert [card["tag"] for card in json.loads(pinned)] == ["auroc/mean", "loss/validation"]
 
 
 def test_without_a_page_the_variable_is_named(state, opened, monkeypatch) -> None:

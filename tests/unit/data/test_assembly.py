@@ -11,6 +11,7 @@ import pytest
 
 from chexnet.data.assembly import Report, assemble
 from chexnet.data.dataset import Index
+from chexnet.data.splits import split_of
 from chexnet.errors import ConfigError
 from chexnet.inputs.base import load
 
@@ -153,3 +154,37 @@ def test_how_far_it_is_is_told(world: World) -> None:
     told: list[tuple[int, int]] = []
     assemble(world.images, world.tables, SOURCE, world.out, lambda *now: told.append(now))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_patients_split_is_what_an_import_says_and_by_hash_without(world: World) -> None:
+    for n in range(4):
+        world.image(f"nih/p{n}/i{n}")
+    world.image("20260101/p1/u.later")
+    head = HEAD.replace("\n", ",split\n")
+    rows = "".join(f"i{n},p{n},1,0,,{'test' if n < 2 else ''}\n" for n in range(4))
+    (world.tables / "nih.csv").write_text(head + rows)
+    world.table("readers", "later,p1,1,0,")
+    world.assemble()
+    split = dict(zip(world.column("image_id"), world.column("split"), strict=True))
+    assert (split["i0"], split["i1"], split["later"]) == ("test",) * 3
+    assert (split["i2"], split["i3"]) == (split_of("p2"), split_of("p3"))
+    assert json.loads((world.out / "splits.json").read_text()) == {"p0": "test", "p1": "test"}
+
+
+def test_sex_age_and_view_come_along_where_an_import_tells_them(world: World) -> None:
+    for n in range(2):
+        world.image(f"nih/p{n}/i{n}")
+    head = HEAD.replace("\n", ",sex,age,view\n")
+    (world.tables / "nih.csv").write_text(f"{head}i0,p0,1,0,,F,40-59,PA\ni1,p1,1,0,,,,\n")
+    world.table("readers", "i0,p0,0,,")
+    world.assemble()
+    assert world.column("details") == [["F", "40-59", "PA"], ["", "", ""]]
+
+
+def test_a_patient_whom_two_imports_put_in_two_splits_is_refused(world: World) -> None:
+    world.image("a/p/i")
+    head = HEAD.replace("\n", ",split\n")
+    for name, split in (("a", "train"), ("b", "test")):
+        (world.tables / f"{name}.csv").write_text(f"{head}i,p,1,0,,{split}\n")
+    with pytest.raises(ConfigError, match="one split"):
+        world.assemble()

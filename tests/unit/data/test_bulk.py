@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +195,19 @@ def test_a_file_that_fails_is_named_and_the_others_go_in(world: World) -> None:
     assert "must be a pseudonym" in reasons["trace-00006.csv"]
 
 
+def test_a_file_that_the_disk_does_not_give_keeps_what_an_earlier_import_brought(
+    world: World,
+) -> None:
+    world.import_()
+    before = world.store.list("nih"), world.labels()
+    (world.folder / "trace-00003.csv").unlink()
+    (world.folder / "trace-00003.csv").mkdir()  # To read it is an OSError, as of a bad disk.
+    again = world.import_()
+    assert [one.file for one in again.failed] == ["trace-00003.csv"]
+    assert (again.images, again.sent, again.removed) == (10, 0, 0)
+    assert (world.store.list("nih"), world.labels()) == before
+
+
 def test_the_same_image_in_two_files_is_in_once(world: World) -> None:
     first = (world.folder / "trace-00000.csv").read_bytes()
     (world.folder / "trace-00009.csv").write_bytes(first)
@@ -253,6 +268,11 @@ def test_a_file_that_kills_its_reader_is_named(tmp_path: Path, monkeypatch: Any)
     assert [(one.file, "crashed" in one.reason) for one in done.failed] == [
         ("trace-00003.csv", True)
     ]
+
+
+def test_its_processes_do_not_wait_for_scipy() -> None:
+    told = "import sys, chexnet.data.bulk; print('scipy' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", told], text=True) == "False\n"
 
 
 _CLEAN = bulk._clean

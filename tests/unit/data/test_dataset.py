@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chexnet.adapters.memory import MemoryStore
-from chexnet.data.checkout import Dataset, resolve, unpack
+from chexnet.data.checkout import Dataset, resolve, some, unpack
 from chexnet.data.splits import split_of
 from chexnet.errors import BadInput, NotFound
 from chexnet.inputs.base import Limits, load
@@ -49,6 +49,16 @@ def test_a_patient_is_in_one_split_and_always_the_same(data: Dataset) -> None:
     assert [split_of(unit) for unit in data.unit.tolist()] == data.split.tolist()
     rows = [data.rows(split) for split in ("train", "validation", "test")]
     assert sorted(np.concatenate(rows).tolist()) == list(range(40))
+
+
+def test_some_rows_are_drawn_from_all_of_them_and_always_the_same(data: Dataset) -> None:
+    rows = data.rows("train")
+    drawn = some(rows, 10, 0)
+    assert drawn.tolist() == sorted(set(drawn.tolist()) & set(rows.tolist()))
+    assert len(drawn) == 10
+    assert drawn.tolist() == some(rows, 10, 0).tolist() != some(rows, 10, 1).tolist()
+    assert drawn.max() > rows[15]  # Of the first ten in order none is: they'd be of a few patients.
+    assert some(rows, None, 0).tolist() == some(rows, 1000, 0).tolist() == rows.tolist()
 
 
 def test_splits_hold_about_70_10_and_20_of_a_hundred_patients() -> None:

@@ -26,8 +26,17 @@ def test_a_table_comes_back_as_it_went(tmp_path: Path) -> None:
     assert list(parse_table(tmp_path / "t.csv", LABELS)) == rows
 
 
+def test_a_split_and_details_come_back_as_they_went(tmp_path: Path) -> None:
+    told = Row("p1", (1, 0), "test", {"age": "40-59"})
+    rows = [("i1", told), ("i2", Row("", (UNKNOWN, 1)))]
+    data = table_of(rows, LABELS)
+    assert data == b"image_id,patient,Effusion,Mass,split,age\ni1,p1,1,0,test,40-59\ni2,,,1,,\n"
+    (tmp_path / "t.csv").write_bytes(data)
+    assert list(parse_table(tmp_path / "t.csv", LABELS)) == rows
+
+
 def test_a_label_that_a_table_lacks_is_unknown(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("image_id,Mass,age\ni1,1,50\n")
+    (tmp_path / "t.csv").write_text("image_id,Mass,site\ni1,1,50\n")
     assert list(parse_table(tmp_path / "t.csv", LABELS)) == [("i1", Row("", (UNKNOWN, 1)))]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from chexnet.data.checkout import Dataset
 from chexnet.data.dataset import Index
-from chexnet.data.pipeline import in_order, shuffled
+from chexnet.data.pipeline import Share, in_order, shuffled
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def data() -> Dataset:
         unit=names,
         image_id=names,
         split=np.array(["train"] * 10),
+        details=np.full((10, 3), ""),
     )
 
 
@@ -67,3 +68,26 @@ def test_fewer_images_than_a_batch_make_one_batch(data: Dataset) -> None:
 def test_in_order_gives_all_of_them_once(data: Dataset) -> None:
     batches = list(in_order(data, np.array([7, 1, 4]), 2))
     assert [y.numpy().ravel().tolist() for _, y in batches] == [[7, 1], [4]]
+
+
+def test_it_goes_on_where_it_was(data: Dataset) -> None:
+    whole = [
+        (x.numpy().tolist(), y.numpy().tolist())
+        for x, y in islice(shuffled(data, np.arange(10), 3, seed=1, flip=True), 8)
+    ]
+    rest = [
+        (x.numpy().tolist(), y.numpy().tolist())
+        for x, y in islice(shuffled(data, np.arange(10), 3, seed=1, flip=True, start=4), 4)
+    ]
+    assert rest == whole[4:]
+
+
+def test_replicas_share_each_batch_without_an_image_twice(data: Dataset) -> None:
+    def parts(share: Share) -> list[list[int]]:
+        batches = shuffled(data, np.arange(10), 4, seed=1, flip=False, share=share)
+        return [y.numpy().ravel().tolist() for _, y in islice(batches, 2 * share.own)]
+
+    whole = parts(Share())
+    assert parts(Share(2, 0, 1)) == [batch[:2] for batch in whole]
+    assert parts(Share(2, 1, 1)) == [batch[2:] for batch in whole]
+    assert np.ravel(parts(Share(2, 0, 2))).tolist() == np.ravel(whole).tolist()

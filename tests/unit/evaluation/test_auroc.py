@@ -33,6 +33,34 @@ def test_auroc_is_scikit_learns_also_with_ties(rows: list[tuple[int, bool]]) -> 
     assert auroc(scores, present) == pytest.approx(roc_auc_score(present, scores), abs=1e-12)
 
 
+both_sides = st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=2, max_size=60).filter(
+    lambda rows: len({present for _, present in rows}) == 2
+)
+
+
+@given(both_sides)
+def test_only_the_order_counts(rows: list[tuple[int, bool]]) -> None:
+    scores = np.array([score / 20 for score, _ in rows])
+    present = np.array([present for _, present in rows])
+    area = auroc(scores, present)
+    assert auroc(np.exp(5 * scores), present) == area
+    assert auroc(scores**3, present) == area
+
+
+@given(both_sides)
+def test_the_complement_of_scores_or_of_labels_turns_it_round(rows: list[tuple[int, bool]]) -> None:
+    scores = np.array([float(score) for score, _ in rows])
+    present = np.array([present for _, present in rows])
+    area = auroc(scores, present)
+    assert auroc(-scores, present) == pytest.approx(1 - area, abs=1e-12)
+    assert auroc(scores, ~present) == pytest.approx(1 - area, abs=1e-12)
+    assert auroc(-scores, ~present) == pytest.approx(area, abs=1e-12)
+
+
+def test_where_all_scores_are_tied_it_is_one_half() -> None:
+    assert auroc(np.full(5, 0.3), np.arange(5) < 2) == 0.5
+
+
 @given(st.lists(st.integers(0, 9).map(float), min_size=1))
 def test_midranks_are_scipys(scores: list[float]) -> None:
     np.testing.assert_array_equal(midranks(np.array(scores)), rankdata(scores))

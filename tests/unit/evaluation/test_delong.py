@@ -117,6 +117,20 @@ def test_over_patients_it_is_obuchowskis_sum_over_all_pairs(rows, random) -> Non
     assert estimate.variance == pytest.approx(wanted, abs=1e-12)
 
 
+@given(rows, st.randoms(use_true_random=False))
+def test_the_variance_survives_a_monotone_transform_and_the_complement(rows, random) -> None:
+    scores, _, present = (np.array(column) for column in zip(*rows, strict=True))
+    patient = np.array([random.randrange(len(rows)) for _ in rows])
+    if min(len(set(patient[present])), len(set(patient[~present]))) < 2:
+        return
+    found = clustered(scores.astype(float), present, patient, len(rows))
+    moved = clustered(np.exp(scores / 2), present, patient, len(rows))
+    turned = clustered(-scores.astype(float), ~present, patient, len(rows))
+    for other in (moved, turned):
+        assert other.value == pytest.approx(found.value, abs=1e-12)
+        assert other.variance == pytest.approx(found.variance, abs=1e-12)
+
+
 def test_the_joint_factor_differs_from_obuchowskis_by_little_in_200_patients() -> None:
     scores, _, present, patient = simulated(np.random.default_rng(0), 200)
     estimate = clustered(scores, present, patient, 200)
@@ -166,6 +180,16 @@ def test_a_perfect_auroc_of_20_patients_still_has_a_lower_bound() -> None:
     # 20 independent pairs in order: the bound solves p ** 20 = .025.
     assert found.low**20 == pytest.approx(0.025)
     assert found.high == 1.0
+
+
+def test_scores_that_are_all_the_same_leave_it_open_which_is_higher() -> None:
+    present = np.array([True, True, False, False])
+    constant = clustered(np.full(4, 0.3), present, np.arange(4), 4)
+    found = logit_interval(constant, 0.95)
+    # One of two pairs won: Beta(1, 2) has (1 - x)^2 above x, and that is .975 at the bound.
+    assert found.value == 0.5
+    assert (1 - found.low) ** 2 == pytest.approx(0.975)
+    assert found.high == pytest.approx(1 - found.low)
 
 
 def test_a_difference_is_symmetric_around_its_value() -> None:

@@ -31,7 +31,7 @@ def prediction(image: str, unit: str, arm: str, scores: dict[str, float], **chan
         "unit": unit,
         "kind": "answer" if arm == CHAMPION else "shadow",
         "arm": arm,
-        "version": VERSIONS[arm],
+        "version": VERSIONS.get(arm, 3),
         "revision": 2,
         "experiment": "e",
         "model": "xray",

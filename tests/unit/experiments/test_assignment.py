@@ -15,7 +15,7 @@ from msgspec import structs
 
 from chexnet.errors import Unavailable
 from chexnet.experiments.assignment import Assignment, assign, included, pick, uniform
-from chexnet.messages import Control, Experiment
+from chexnet.messages import PREVIOUS, Control, Experiment, Holdback, decode_json
 
 UNITS = [f"patient-{i}" for i in range(20_000)]
 
@@ -120,3 +120,35 @@ def test_without_an_experiment_the_champion_answers() -> None:
 def test_without_a_champion_images_wait() -> None:
     with pytest.raises(Unavailable, match=r"revision 0 of xray.*chexnet promote"):
         assign(Control.empty("xray"), "anyone")
+
+
+def held(share: float, salt: str = "held") -> Control:
+    holdback = Holdback(share=share, salt=salt)
+    return structs.replace(Control.empty("xray"), champion=2, previous=1, holdback=holdback)
+
+
+def test_a_holdback_leaves_its_share_with_the_previous_champion() -> None:
+    arms = Counter(assign(held(0.05), unit).answer for unit in UNITS)
+    assert set(arms) == {("champion", 2), (PREVIOUS, 1)}
+    # Binomial: 20,000 units at 5 %, of which the standard deviation is 31.
+    assert abs(arms[PREVIOUS, 1] - 1000) < 5 * 31
+
+
+def test_who_is_held_back_can_be_computed_from_the_record_alone() -> None:
+    recorded = decode_json(held(0.3).encode(), Control)
+    for unit in UNITS[:200]:
+        framed = b"".join(len(p).to_bytes(8, "big") + p for p in (b"held", b"hold", unit.encode()))
+        at = (int(hashlib.sha256(framed).hexdigest(), 16) >> (256 - 53)) / 2**53
+        assert assign(recorded, unit).answer == ((PREVIOUS, 1) if at < 0.3 else ("champion", 2))
+
+
+def test_who_is_held_back_stays_whatever_revision_it_is() -> None:
+    later = structs.replace(held(0.3), revision=9, keep=(3,))
+    assert [assign(later, unit) for unit in UNITS] == [assign(held(0.3), unit) for unit in UNITS]
+
+
+def test_a_record_from_before_holdbacks_holds_nobody_back() -> None:
+    old = held(0.3).encode().replace(b',"holdback":{"share":0.3,"salt":"held"}', b"")
+    assert b"holdback" not in old
+    control = decode_json(old, Control)
+    assert {assign(control, unit).answer for unit in UNITS} == {("champion", 2)}

@@ -7,7 +7,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from chexnet.experiments.cases import gather, truths
+from chexnet.experiments.cases import gather
+from chexnet.experiments.truths import once, truths
 from chexnet.messages import CHAMPION
 from tests.unit.experiments.records import START, VERSIONS, experiment, prediction, read
 
@@ -59,8 +60,38 @@ def test_a_case_has_both_scores_and_the_truth() -> None:
 
 def test_unsure_and_not_assessed_are_not_absent() -> None:
     predictions = [*both("i", "p"), *both("j", "p"), *both("k", "p")]
-    reads = [read("i", {E: "unsure"}), read("j", {E: "not_assessed"}), read("k", {E: "absent"})]
+    reads = [
+        read("i", {E: "unsure"}),
+        read("j", {E: "not_assessed", M: "absent"}),
+        read("k", {E: "absent"}),
+    ]
     assert sorted(sample(predictions, reads).champion.truth[:, 0]) == [0, 2, 3]
+
+
+def test_a_read_that_assessed_nothing_makes_no_case() -> None:
+    rows = [read("i", {E: "not_assessed"}), read("j", {}), read("k", {E: "present"})]
+    got = sample([*both("i", "p"), *both("j", "q"), *both("k", "r")], rows)
+    assert (len(got.champion.patient), got.counts.reference + got.counts.blinded) == (1, 1)
+    assert got.counts.unread == 2
+
+
+def test_a_finding_that_was_taken_back_leaves_a_case_that_knows_nothing() -> None:
+    word = read("i", {E: "present"})
+    back = read("i", {E: "not_assessed"}, minutes=1, supersedes=word.feedback_id)
+    got = sample(both("i", "p"), [word, back])
+    assert got.champion.truth.tolist() == [[3]]
+
+
+def test_only_assisted_reads_of_the_experiments_images_are_counted() -> None:
+    seen, other = (read(image, {E: "absent"}, protocol="assisted") for image in "ix")
+    assert sample(both("i", "p"), [seen, other]).counts.assisted == 1
+
+
+def test_a_record_of_a_read_that_is_made_again_changes_nothing() -> None:
+    first = read("i", {E: "present"}, feedback_id="f")
+    again = read("i", {E: "present"}, feedback_id="f", minutes=9)
+    for records in ([first, again], [again, first]):
+        assert once(records) == [first]
 
 
 def test_an_image_uploaded_twice_is_one_case_of_its_first_upload() -> None:

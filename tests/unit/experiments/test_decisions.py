@@ -52,6 +52,10 @@ def champion_1(bus: MemoryBus) -> MemoryBus:
     return bus
 
 
+def holdback(bus: MemoryBus, share: float = 0.05) -> Control:
+    return promote(bus, 2, holdback=share)
+
+
 def last(bus: MemoryBus):
     return list(decisions.history(bus, "xray"))[-1]
 
@@ -169,7 +173,7 @@ def test_the_name_of_an_experiment_is_used_once(champion_1: MemoryBus) -> None:
         ({}, "version of its own"),
         ({"b": 1}, "version of its own"),
         ({"b": 2, "c": 2}, "version of its own"),
-        ({"champion": 2}, "not 'champion'"),
+        ({"champion": 2}, "neither 'champion'"),
         ({"B!": 2}, "'B!'"),
     ],
 )
@@ -209,3 +213,54 @@ def test_nothing_running_can_be_neither_stopped_nor_widened(champion_1: MemoryBu
         decisions.stop(champion_1, looked, ME, {})
     with pytest.raises(Refused, match="running experiment"):
         decisions.expose(champion_1, looked, 0.5, ME)
+
+
+def test_a_promotion_may_leave_a_share_with_the_champion_until_now(champion_1: MemoryBus) -> None:
+    held = holdback(champion_1)
+    assert (held.champion, held.previous, held.holdback.share) == (2, 1, 0.05)
+    kept = keep(champion_1, 3)
+    assert kept.holdback == held.holdback  # A release is no decision.
+    assert last(champion_1).control == kept
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [
+        lambda bus: promote(bus, 3),
+        rollback,
+        lambda bus: start(bus, {"c": 3}),
+        lambda bus: decisions.end_holdback(bus, read(bus, "xray"), ME),
+    ],
+    ids=["promote", "rollback", "start", "end"],
+)
+def test_the_next_decision_ends_it(champion_1: MemoryBus, decide) -> None:
+    keep(champion_1, 3)
+    holdback(champion_1)
+    assert decide(champion_1).holdback is None
+
+
+def test_two_promotions_hold_back_others(champion_1: MemoryBus) -> None:
+    first = holdback(champion_1)
+    assert promote(champion_1, 3, holdback=0.05).holdback.salt != first.holdback.salt
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.51, 1.0])
+def test_a_share_that_is_none_is_refused(champion_1: MemoryBus, share: float) -> None:
+    with pytest.raises(Refused, match=r"above 0 and at most 0\.5"):
+        holdback(champion_1, share)
+
+
+def test_nobody_can_be_held_back_before_the_first_champion(bus: MemoryBus) -> None:
+    keep(bus, 1)
+    with pytest.raises(Refused, match="before the first"):
+        promote(bus, 1, holdback=0.05)
+
+
+def test_only_a_holdback_that_there_is_can_be_ended(champion_1: MemoryBus) -> None:
+    with pytest.raises(Refused, match="with none"):
+        decisions.end_holdback(champion_1, read(champion_1, "xray"), ME)
+
+
+def test_no_arm_is_called_as_what_a_holdback_answers_with(champion_1: MemoryBus) -> None:
+    with pytest.raises(Refused, match="'previous'"):
+        start(champion_1, {"previous": 2})

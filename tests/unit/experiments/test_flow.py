@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -37,14 +38,17 @@ class World:
 
     def __init__(self, models: Path) -> None:
         self.bus, self.store, self.replica = MemoryBus(), MemoryStore(), Replica()
-        self.models = models
+        self.models, self.guardian = models, True
         rng = np.random.default_rng(0)
         self.truth = rng.random((200, 2)) < 0.4
         self.noise = rng.normal(0, 1, (3, 200, 2))
 
     def release(self, line: str) -> int:
         card = msgspec.structs.replace(CARD, line=line, training_units=(f"{line}-patient", "p0"))
-        files = {"saved_model.pb": b"", cards.CARD: card.encode(), cards.GOLDEN: line.encode()}
+        golden, version = io.BytesIO(), len(release.records(self.store)) + 1
+        answer = np.full((2, 1), version, np.float32)  # As Replica answers.
+        np.savez(golden, x=np.zeros((2, 1), np.uint8), probabilities=answer)
+        files = {"saved_model.pb": b"", cards.CARD: card.encode(), cards.GOLDEN: golden.getvalue()}
         self.store.ensure(f"models-{line}")
         self.store.write(f"models-{line}", {f"/release/{k}": v for k, v in files.items()})
         made = release.publish(
@@ -61,17 +65,27 @@ class World:
         looked = read(self.bus, "xray")
         decisions.start(self.bus, looked, wanted, {"b": 2}, exposure, self.unready(2), ME)
 
+    def watch(self) -> None:
+        """Say that all is well, as the guardian does."""
+        seen = {"version": 2, "images": 100, "figures": []}
+        decisions.note(self.bus, read(self.bus, "xray"), "watched", ME, seen)
+
     def predict(self, images: range) -> None:
         """Answer and shadow as router and shadow do, by control and the unit."""
         control = read(self.bus, "xray")
         for n in images:
             unit = f"p{n // 2}"
             assigned = assign(control, unit)
-            self._said(n, unit, *assigned.answer, topics.PREDICTIONS)
+            at = control.revision
+            self._said(n, unit, *assigned.answer, topics.PREDICTIONS, at)
             for arm, version in assigned.shadows.items():
-                self._said(n, unit, arm, version, topics.SHADOW)
+                self._said(n, unit, arm, version, topics.SHADOW, at)
+        if self.guardian:
+            self.watch()
 
-    def _said(self, n: int, unit: str, arm: str, version: int, topic: topics.Topic) -> None:
+    def _said(
+        self, n: int, unit: str, arm: str, version: int, topic: topics.Topic, revision: int
+    ) -> None:
         scores = SKILL[version] * self.truth[n] + self.noise[0, n] + 0.5 * self.noise[version, n]
         said: Prediction = prediction(
             f"i{n}",
@@ -79,6 +93,7 @@ class World:
             arm,
             dict(zip(LABELS, scores.tolist(), strict=True)),
             kind="answer" if topic is topics.PREDICTIONS else "shadow",
+            revision=revision,
         )
         headers = Headers(schema="prediction/1", created_at=START)
         self.bus.send([Message(topic=topic, key=unit, value=said.encode(), headers=headers)])
@@ -116,9 +131,10 @@ def world(tmp_path: Path) -> World:
 def test_a_better_challenger_is_refused_until_read_and_then_promoted(
     world: World, design: str, exposure: float
 ) -> None:
-    world.start(experiment(design=design, min_positive=5, min_cases=50), exposure)
+    cases = 198 if design == "shadow" else 80  # Of those, a split has the first 80 in each arm.
+    world.start(experiment(design=design, min_positive=5, min_cases=cases), exposure)
     world.predict(range(200))
-    with pytest.raises(Refused, match=r"Missing: \(1\) .*at least 50 cases.*\(2\) One label"):
+    with pytest.raises(Refused, match=r"Missing: \(1\) .*at least \d+ cases.*\(2\) One label"):
         world.promote(2)
     world.read(range(200))
     finding = world.review().arms["b"]
@@ -126,9 +142,10 @@ def test_a_better_challenger_is_refused_until_read_and_then_promoted(
     # Patient p0 was in the training set of both; two images each.
     assert (finding.comparison.counts.trained_patients, finding.comparison.counts.blinded) == (
         1,
-        198,
+        198 if design == "shadow" else 160,
     )
-    assert sum(finding.comparison.cases.values()) == (396 if design == "shadow" else 198)
+    assert finding.comparison.cases == {CHAMPION: cases, "b": cases}
+    assert finding.comparison.counts.unplanned == (0 if design == "shadow" else 38)
     world.promote(2)
     control = read(world.bus, "xray")
     assert (control.champion, control.previous) == (2, 1)
@@ -173,3 +190,30 @@ def test_without_an_experiment_there_is_nothing_to_review(world: World) -> None:
 def test_the_card_says_whom_a_version_learnt_from(world: World) -> None:
     card: Card = release.card(world.store, release.read(world.store, 2))
     assert card.training_units == ("b-patient", "p0")
+
+
+def test_a_challenger_that_the_guardian_has_not_seen_is_refused(world: World) -> None:
+    world.guardian = False
+    world.watch()  # Of no experiment, or an earlier one: that says nothing of this one.
+    world.start(experiment(min_positive=5, min_cases=50), 1.0)
+    world.predict(range(200))
+    world.read(range(200))
+    with pytest.raises(Refused, match=r"Missing: \(1\) The guardian .* nothing yet of version 2\."):
+        world.promote(2)
+    world.watch()
+    world.promote(2)
+    evidence = list(decisions.history(world.bus, "xray"))[-1].evidence
+    assert evidence["guardrails"]["watched"]["images"] == 100
+
+
+def test_a_challenger_that_has_passed_a_guardrail_is_refused_with_its_figures(world: World) -> None:
+    world.start(experiment(min_positive=5, min_cases=50), 1.0)
+    world.predict(range(200))
+    world.read(range(200))
+    told = {"guardrail": "calibration", "version": 2, "value": 7.0, "limit": 5.0}
+    decisions.note(world.bus, read(world.bus, "xray"), "breach", ME, {**told, "blamed": False})
+    assert world.review().arms["b"].missing == ()
+    passed = {"guardrail": "errors", "version": 2, "value": 0.2, "limit": 0.05, "blamed": True}
+    decisions.note(world.bus, read(world.bus, "xray"), "breach", ME, passed)
+    with pytest.raises(Refused, match=r"Received: version 2, errors 0\.2 \(at most 0\.05\)"):
+        world.promote(2)

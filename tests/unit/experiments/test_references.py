@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from chexnet.adapters.memory import MemoryBus, MemoryStore
 from chexnet.errors import ConfigError
+from chexnet.experiments.observed import observe
 from chexnet.experiments.references import feedback, message, read_table
+from chexnet.experiments.truths import truths
 from chexnet.messages import CHAMPION, Feedback, decode
 from tests.unit.experiments.records import START, prediction
 
@@ -57,6 +61,43 @@ def test_importing_twice_is_importing_once(table) -> None:
     (two,), _ = imported(rows)
     (other,), _ = imported(rows, reader="s")
     assert one.feedback_id == two.feedback_id != other.feedback_id
+
+
+def later(table, text: str, known, minutes: int):
+    rows = read_table(table(text), LABELS, {})
+    made, _ = feedback(
+        rows,
+        PREDICTIONS,
+        reader="r",
+        protocol="reference",
+        at=START + timedelta(minutes=minutes),
+        known=known,
+    )
+    return [*known, *made]
+
+
+def test_what_is_on_record_makes_no_read_again_until_it_was_changed(table) -> None:
+    absent, present = "image_id,Mass,Nodule\ni,0,\n", "image_id,Mass\ni,1\n"
+    one = later(table, absent, [], 0)
+    assert later(table, absent, one, 1) == one
+    two = later(table, present, one, 2)
+    back = later(table, absent, two, 3)
+    assert len({f.feedback_id for f in back}) == 3  # A, B and A again.
+    assert truths(back)["i"].findings == {"Mass": "absent"}
+    assert later(table, absent, back, 4) == back
+    other = later(table, "image_id,Nodule\ni,1\n", back, 5)
+    assert later(table, absent, other, 6) == other  # Of another column nothing was changed.
+
+
+def test_an_import_again_takes_no_patient_out_of_the_sequence(table) -> None:
+    bus, store = MemoryBus(), MemoryStore()
+    rows = read_table(table("image_id,Mass\ni,1\n"), LABELS, {})
+    for days in (0, 40):  # As two people do who import at once, and know nothing of each other.
+        at = START + timedelta(days=days)
+        made, _ = feedback(rows, PREDICTIONS, reader="r", protocol="reference", at=at)
+        bus.send([message(read) for read in made])
+    (read,) = observe(bus, store, until=START + timedelta(days=60)).feedback
+    assert read.recorded_at == START
 
 
 def test_it_is_sent_under_its_unit(table) -> None:

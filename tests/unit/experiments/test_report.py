@@ -6,15 +6,19 @@ import io
 import sys
 
 import pytest
+from msgspec import structs
 from PIL import Image
 from rich.console import Console
 
 from chexnet.errors import ConfigError
 from chexnet.evaluation.delong import Interval
-from chexnet.experiments.report import figure, notes, page, rows, table, words
+from chexnet.experiments.observed import Observed
+from chexnet.experiments.registered import register
+from chexnet.experiments.report import asides, figure, notes, page, rows, table, words
+from chexnet.experiments.review import examine
 from tests.unit.experiments.records import experiment, read
 from tests.unit.experiments.test_comparison import E, M, compared, records, six
-from tests.unit.experiments.test_flow import World, world  # noqa: F401 (a fixture)
+from tests.unit.experiments.test_flow import NOW, World, world  # noqa: F401 (a fixture)
 
 
 def one_label_of_two():
@@ -71,3 +75,20 @@ def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigError, match=r"pip install 'chexnet-pipeline\[notebook\]'"):
         figure(one_label_of_two())
+
+
+def test_what_nobody_knows_of_a_versions_training_is_said(world: World) -> None:  # noqa: F811
+    world.start(experiment(), 1.0)
+    known = world.review()
+    assert known.untold == ()
+    units = {"1": ("p0",), "2": ()}
+    registered = register(world.bus, world.store, known.control, until=NOW)
+    imported = structs.replace(registered, training_units=units)
+    found = examine(imported, Observed.of([], [], {}))
+    assert found.plain()["untold"] == [2]
+    assert asides(found)[0].startswith("Nothing is known of whom version 2 was trained on")
+
+
+def test_arms_that_share_the_error_are_said() -> None:
+    found = structs.replace(one_label_of_two(), confidence=0.975, arms=2)
+    assert "Intervals are of 97.5% (2 challengers share the error" in " ".join(notes(found))

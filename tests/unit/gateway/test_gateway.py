@@ -7,21 +7,25 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 from starlette.testclient import TestClient
 
 from chexnet import topics
-from chexnet.adapters.memory import MemoryBus
+from chexnet.adapters.memory import MemoryBus, MemoryStore
 from chexnet.errors import Unavailable
 from chexnet.identity.pseudonym import Pseudonyms
 from chexnet.inputs.base import Cleaned, Limits
+from chexnet.inputs.chest_xray import ChestXray
 from chexnet.messages import Message, Rejected, new_id, now
 from chexnet.runtime.isolate import Isolated
+from chexnet.steps.archive import place
 from services.gateway.app import Gateway
+from services.gateway.films import Films
 from services.gateway.intake import Intake
-from services.gateway.main import cleaner
-from services.gateway.statuses import Statuses
+from services.gateway.main import cleaner, viewer
+from services.gateway.statuses import Status, Statuses
 from tests.bad_inputs import BAD, BAD_ARCHIVES, DICOM_FILES, dicom, png, zipped
 
 PERSON = (b"CompressedSamples", b"9RG1", b"19400305", b"DOE^JANE", b"19700101")
@@ -37,16 +41,29 @@ class Site:
         pseudonyms = Pseudonyms(bytes(32))
         clean = clean or cleaner("chest_xray")
         intake = Intake(clean, pseudonyms, LIMITS, new_id=new_id, clock=now)
-        app = Gateway(intake, self.statuses, self.bus, token="secret", limits=LIMITS).app()
+        self.store = MemoryStore()
+        self.store.ensure("raw")
+        films = Films(self.store, viewer("chest_xray"), LIMITS)
+        app = Gateway(
+            intake, self.statuses, films, self.bus, tokens=["secret", "of-a-guest"], limits=LIMITS
+        ).app()
         self.client = TestClient(app, headers={"Authorization": "Bearer secret"})
 
     def sent(self) -> list[Message]:
         return list(self.bus.read([topics.UPLOADS]).to_end())
 
+    def archive(self) -> None:
+        self.store.write("raw", {place(m): m.value for m in self.sent()})
+
 
 @pytest.fixture
 def site() -> Site:
     return Site()
+
+
+def test_a_guests_token_is_taken_too(site: Site) -> None:
+    headers = {"Authorization": "Bearer of-a-guest"}
+    assert site.client.post("/uploads", content=png(), headers=headers).status_code == 202
 
 
 def test_a_film_is_sent_under_its_ids_and_its_status_is_told(site: Site) -> None:
@@ -98,6 +115,53 @@ def test_the_patient_becomes_a_pseudonym_whoever_states_it(site: Site) -> None:
         assert "9RG1" not in str(message.headers)
 
 
+def of_issuer(issuer: str) -> bytes:
+    return dicom(lambda d: setattr(d, "IssuerOfPatientID", issuer))
+
+
+@pytest.mark.parametrize(
+    ("file", "headers"),
+    [
+        (dicom(), {"X-Patient-Id": "1815"}),
+        (of_issuer("Here"), {"X-Patient-Id": "9RG1", "X-Patient-Issuer": "There"}),
+    ],
+    ids=["another id", "another issuer"],
+)
+def test_an_id_left_in_the_field_does_not_move_a_film_to_another_patient(
+    site: Site, file: bytes, headers: dict[str, str]
+) -> None:
+    answer = site.client.post("/uploads", content=file, headers=headers)
+    (refused,) = answer.json()["refused"]
+    assert refused["code"] == "patient-mismatch"
+    assert not {"9RG1", "1815", "Here", "There"} & set(refused["reason"].split())
+    assert site.sent() == []
+
+
+def test_a_stated_id_that_is_the_files_keeps_the_files_issuer(site: Site) -> None:
+    for headers in ({}, {"X-Patient-Id": "9rg1"}):
+        site.client.post("/uploads", content=of_issuer("Here"), headers=headers)
+    assert {m.key for m in site.sent()} == {Pseudonyms(bytes(32)).of("9RG1", "Here")}
+
+
+def test_in_a_mixed_zip_only_the_stated_patients_films_are_taken(site: Site) -> None:
+    other = dicom(lambda d: setattr(d, "PatientID", "1815"))
+    body = zipped(a=dicom(), b=other, c=png())
+    answer = site.client.post("/uploads", content=body, headers={"X-Patient-Id": "9RG1"}).json()
+    assert [u["index"] for u in answer["uploads"]] == [0, 2]
+    assert [(r["index"], r["code"]) for r in answer["refused"]] == [(1, "patient-mismatch")]
+
+
+def test_a_film_of_noise_as_large_as_allowed_is_taken(site: Site) -> None:
+    side = 5750  # Nothing packs it: 31.6 MiB.
+    noise = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG", compress_level=0)
+    assert 31 * 2**20 < len(file.getvalue()) < LIMITS.encoded_bytes
+    assert site.client.post("/uploads", content=file.getvalue()).status_code == 202
+    (upload,) = site.sent()
+    assert ChestXray().decode(upload.value, LIMITS).shape == (224, 224, 1)
+
+
 def test_the_same_image_is_recognised(site: Site) -> None:
     first, second = (site.client.post("/uploads", content=png()).json() for _ in range(2))
     assert not first["uploads"][0]["duplicate"]
@@ -109,7 +173,8 @@ def test_the_same_image_is_recognised(site: Site) -> None:
 def test_without_the_token_nothing_is_taken_or_told(site: Site, token: str) -> None:
     headers = {"Authorization": token.encode()}
     assert site.client.post("/uploads", content=png(), headers=headers).status_code == 401
-    assert site.client.get("/uploads/x", headers=headers).status_code == 401
+    for path in ("/uploads/x", "/images/x", "/patients/x/images"):
+        assert site.client.get(path, headers=headers).status_code == 401
     assert site.sent() == []
 
 
@@ -123,8 +188,56 @@ def test_states_only_go_forward_and_a_reject_says_why(site: Site) -> None:
     assert '"state":"rejected","reason":"A PNG must be whole."' in events
 
 
+def test_a_replayed_upload_that_is_predicted_stays_so(site: Site) -> None:
+    site.client.post("/uploads", content=png())
+    (upload,) = site.sent()
+    site.statuses.sent(upload)
+    predicted = Status(
+        upload_id=upload.headers.upload_id, image_id=upload.headers.image_id, state="predicted"
+    )
+    site.statuses._set(predicted)
+    reject = Rejected(message=upload, code="unreadable", reason="A PNG must be whole.")
+    site.statuses.see(reject.dead_letter())
+    assert site.statuses.get(upload.headers.upload_id) == predicted
+
+
 def test_an_unknown_upload_is_not_found(site: Site) -> None:
     assert site.client.get("/uploads/none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("data", "depth", "side"),
+    [(png(300), "L", 300), (dicom(), "I;16", 64)],
+    ids=["PNG", "DICOM"],
+)
+def test_an_image_is_shown_at_its_own_resolution_once_the_archive_has_it(
+    site: Site, data: bytes, depth: str, side: int
+) -> None:
+    (accepted,) = site.client.post("/uploads", content=data).json()["uploads"]
+    where = f"/images/{accepted['image_id']}"
+    assert site.client.get(where).status_code == 404
+    site.archive()
+    answer = site.client.get(where)
+    shown = Image.open(io.BytesIO(answer.content))
+    assert (answer.headers["content-type"], shown.mode) == ("image/png", depth)
+    assert shown.size == (side, side)
+
+
+def test_a_patients_images_are_listed_newest_first_and_a_strangers_are_not(site: Site) -> None:
+    sizes, who = (32, 33), {"X-Patient-Id": "9RG1"}
+    older, newer = (
+        site.client.post("/uploads", content=png(n), headers=who).json()["uploads"][0]
+        for n in sizes
+    )
+    site.client.post("/uploads", content=png(34))
+    site.archive()
+    films = site.client.get(f"/patients/{older['unit']}/images").json()["images"]
+    assert [f["image_id"] for f in films] == [newer["image_id"], older["image_id"]]
+
+
+def test_an_id_that_is_a_pattern_finds_nothing(site: Site) -> None:
+    assert site.client.get("/images/*").status_code == 422
+    assert site.client.get("/patients/*/images").status_code == 422
 
 
 class LosingBus(MemoryBus):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -62,7 +63,9 @@ def test_without_a_broker_it_refuses_at_once_and_a_stop_is_no_failure(tmp_path: 
         try:
             _wait_for(port)
             client = HttpGateway(GatewaySettings(url=f"http://127.0.0.1:{port}", token_file=token))
-            assert [r.code for r in client.send(bytes(33 * 2**20)).refused] == ["too-large"]
+            assert [r.code for r in client.send(io.BytesIO(bytes(33 * 2**20))).refused] == [
+                "too-large"
+            ]
             with pytest.raises(Unavailable, match="Kafka"):
                 client.send(png())
             os.killpg(process.pid, signal.SIGTERM)  # As supervisor does.

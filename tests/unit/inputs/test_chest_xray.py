@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from chexnet.errors import BadInput
+from chexnet.identity import raster
 from chexnet.inputs.base import Limits
 from chexnet.inputs.chest_xray import ChestXray
 from tests.bad_inputs import BAD, DICOM_FILES, dicom, film, jpeg, png
@@ -126,6 +127,33 @@ def test_a_film_that_would_grow_beyond_the_limit_is_deflated() -> None:
     cleaned = SOURCE.clean(data, small)
     assert len(cleaned.data) <= small.encoded_bytes
     np.testing.assert_array_equal(SOURCE.decode(cleaned.data, small), canonical(data))
+
+
+def grainy(side: int = 800) -> Image.Image:
+    """A film with the grain of a detector: little of it can be packed."""
+    grain = np.random.default_rng(0).normal(0, 18, (side, side))
+    slope = np.add.outer(np.arange(side), np.arange(side)) * (180 / side)
+    return Image.fromarray((slope + grain).clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [encoded(grainy(), compress_level=9), encoded(grainy(), "JPEG", quality=90)],
+    ids=["a PNG packed as small as it can be", "a JPEG that becomes a larger PNG"],
+)
+def test_the_limit_is_the_files_own_not_that_of_what_it_becomes(file: bytes) -> None:
+    tight = Limits(encoded_bytes=max(len(file), 800 * 800 * 2**25 // 50_000_000))
+    cleaned = SOURCE.clean(file, tight)
+    np.testing.assert_array_equal(SOURCE.decode(cleaned.data, tight), canonical(cleaned.data))
+
+
+def test_what_is_still_too_large_is_packed_as_small_as_it_can_be() -> None:
+    pattern = np.random.default_rng(0).integers(0, 256, (200, 40), np.uint8)
+    regular = np.tile(pattern, (1, 10))  # Runs alone don't see that it repeats.
+    loose = raster.encode(regular)
+    packed = raster.encode(regular, len(loose) - 1)
+    assert len(packed) < len(loose) / 2
+    np.testing.assert_array_equal(raster.grey(packed, regular.size), regular)
 
 
 def _with_text() -> bytes:

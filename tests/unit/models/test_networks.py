@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import h5py
 import keras
 import numpy as np
 import pytest
+from keras.src.legacy.saving import legacy_h5_format
 
 from chexnet.errors import ConfigError
 from chexnet.models import base
@@ -45,6 +49,25 @@ def test_weights_that_cannot_be_had_are_asked_for_in_a_sentence(
     monkeypatch.setattr(keras.applications, "DenseNet121", unreachable)
     with pytest.raises(ConfigError, match="ImageNet weights must be in keras' cache"):
         DenseNet121().build((224, 224, 1), LABELS, weights="imagenet")
+
+
+def test_weights_of_the_body_alone_are_taken_as_keras_publishes_them(tmp_path: Path) -> None:
+    body = keras.applications.DenseNet121(include_top=False, weights=None, input_shape=(32, 32, 3))
+    file = tmp_path / "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"  # keras' own name.
+    with h5py.File(file, "w") as opened:
+        legacy_h5_format.save_weights_to_hdf5_group(opened, body)
+    model = DenseNet121().build((32, 32, 1), LABELS, weights=str(file))
+    for own, given in zip(model.get_layer("body").weights, body.weights, strict=True):
+        np.testing.assert_array_equal(own, given)
+
+
+def test_weights_of_another_network_are_refused_by_their_name(tmp_path: Path) -> None:
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    other.save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(ConfigError, match=r"of this network or its body.*other\.weights\.h5"):
+        DenseNet121().build((32, 32, 1), LABELS, weights=str(tmp_path / "other.weights.h5"))
+    with pytest.raises(ConfigError, match=r"that can be read.*none\.h5"):
+        DenseNet121().build((32, 32, 1), LABELS, weights=str(tmp_path / "none.h5"))
 
 
 @pytest.mark.parametrize("name", ["densenet121", "small_cnn"])

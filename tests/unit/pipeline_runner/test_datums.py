@@ -11,10 +11,15 @@ from pachyderm_sdk.api import pfs, pps
 from chexnet.adapters.pachyderm import wire
 from services.pipeline_runner.datums import Datum, Part, hashed, parse
 from services.pipeline_runner.meta import _add, _delete
+from services.pipeline_runner.naming import namer
 from services.pipeline_runner.plan import plan
 from services.pipeline_runner.records import Change, Input, Record, collision, merged
 
 TEXT = st.text(min_size=1, max_size=300)
+
+
+def reads(repo: str, name: str, branch: str = "master") -> pps.Input:
+    return pps.Input(pfs=pps.PfsInput(repo=repo, name=name, branch=branch))
 
 
 def info(repo: str, commit: str, path: str, digest: bytes, kind: pfs.FileType) -> pfs.FileInfo:
@@ -29,7 +34,8 @@ def test_a_datum_is_read_as_the_sdk_reads_it(
 ) -> None:
     first, second = info("raw", "c1", path, digest, kind), info("labels", "c2", "/", b"x", kind)
     told = pps.DatumInfo(datum=pps.Datum(id=id_), data=[first, second])
-    datum = parse(bytes(told), [("labels", "table"), ("raw", "source")], "salt")
+    crossed = pps.Input(cross=[reads("raw", "source"), reads("labels", "table")])
+    datum = parse(bytes(told), namer(crossed), "salt")
     assert datum.id == id_
     assert [(p.name, p.repo, p.commit, p.path, p.hash) for p in datum.parts] == [
         ("source", "raw", "c1", path, digest),

@@ -12,12 +12,13 @@ from msgspec import structs
 from rich.console import Console
 
 from chexnet.adapters.memory import MemoryStore
-from chexnet.cli.lineage import plain, tree
+from chexnet.cli.lineage import tree
 from chexnet.errors import NotFound
 from chexnet.messages import Prediction, Release
 from chexnet.models import card as cards
 from chexnet.runtime import archived
 from chexnet.runtime.lineage import trace
+from chexnet.runtime.lineage_graph import plain
 from tests.unit.test_release import CARD
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from chexnet import topics
 from chexnet.adapters.memory import MemoryBus
-from chexnet.errors import Unavailable
+from chexnet.errors import Failed, Unavailable
 from chexnet.messages import Headers, Message, Rejected, now
 from chexnet.runtime.health import Health
 from chexnet.runtime.worker import Handler, Worker, each
@@ -121,3 +121,17 @@ def test_a_long_run_of_rejects_stops_the_step_and_its_health_says_why() -> None:
     assert len(running.read(topics.UPLOADS.dlq)) == 10
     assert "dlq list uploads" in running.health.reason
     assert running.health.answer()[0] == 503
+
+
+def test_a_dead_letter_names_its_step_and_what_failed() -> None:
+    def broken(_: Message) -> list[Message | Rejected]:
+        raise Failed("Version 7, ValueError: no.", version="7", revision="3")
+
+    bus = MemoryBus()
+    bus.send([upload(0)])
+    running = Running(bus, each(broken), tries=1)
+    running.until(lambda: bool(running.read(topics.UPLOADS.dlq)))
+    (letter,) = running.read(topics.UPLOADS.dlq)
+    extra = letter.headers.extra
+    assert (extra["error"], extra["step"], extra["version"]) == ("internal", "test", "7")
+    assert "Version 7, ValueError: no." in extra["reason"]

@@ -10,11 +10,13 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from chexnet import topics
-from chexnet.errors import NotFound, Unavailable
+from chexnet.errors import Failed, NotFound, Unavailable
+from chexnet.experiments.assignment import assign
 from chexnet.messages import (
     Control,
     Experiment,
     Headers,
+    Holdback,
     Message,
     Prediction,
     Rejected,
@@ -113,3 +115,25 @@ def test_an_image_of_the_wrong_size_is_rejected_and_the_others_are_answered() ->
 def test_without_a_version_that_answers_images_wait(state: Control, said: str) -> None:
     with pytest.raises(Unavailable, match=said):
         predictor("answer", Versions(1))([image("p")], state)
+
+
+def test_a_version_that_fails_is_named() -> None:
+    class Broken(Versions):
+        def predict(self, version: int, x: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+            said = super().predict(version, x)
+            return {} if version == 2 else said
+
+    with pytest.raises(Failed, match=r"Version 2, KeyError: 'probabilities'") as failed:
+        predictor("shadow", Broken(1, 2))([image("p")], control("shadow"))
+    assert failed.value.facts == {"version": "2", "revision": "7"}
+
+
+def test_who_is_held_back_is_answered_by_the_previous_champion_and_the_record_says_so() -> None:
+    held = structs.replace(control(), previous=3, holdback=Holdback(share=0.5, salt="s"))
+    units = [image(f"p{n}") for n in range(40)]
+    made = records(predictor("answer", Versions(1, 3))(units, held))
+    assert {(p.arm, p.version, p.experiment) for p in made} == {
+        ("champion", 1, None),
+        ("previous", 3, None),
+    }
+    assert all(assign(held, p.unit).answer == (p.arm, p.version) for p in made)

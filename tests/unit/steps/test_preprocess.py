@@ -49,7 +49,7 @@ def test_an_upload_becomes_its_canonical_image_under_the_same_ids() -> None:
     ("upload", "code"),
     [
         (structs.replace(UPLOAD, value=b"bad"), "truncated"),
-        (structs.replace(UPLOAD, value=bytes(11)), "too-large"),
+        (structs.replace(UPLOAD, value=bytes(LIMITS.cleaned_bytes + 1)), "too-large"),
         (structs.replace(UPLOAD, key=""), "headers"),
         (structs.replace(UPLOAD, headers=structs.replace(HEADERS, upload_id="")), "headers"),
         (structs.replace(UPLOAD, headers=structs.replace(HEADERS, schema="upload/9")), "schema"),

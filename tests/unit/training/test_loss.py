@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chexnet.training.loss import MaskedCrossentropy
-from chexnet.training.scoring import Scores, areas, loss, metrics, thresholds
+from chexnet.training.scoring import Scores, areas, loss, metrics, temperature, thresholds
 
 LOGITS = np.array([[0.0, 2.0], [-1.0, 500.0]], np.float32)
 Y = np.array([[1, 255], [0, 1]], np.uint8)
@@ -50,3 +50,11 @@ def test_a_metric_counts_patients_and_leaves_out_what_has_too_few() -> None:
     assert told["positive"] == {"Mass": 2, "Nodule": 1}
     assert list(told["auroc"]) == ["Mass"]
     assert told["auroc"]["Mass"]["value"] == told["macro_auroc"]["value"] == 1
+
+
+def test_a_temperature_is_that_of_the_known_findings() -> None:
+    # Said 90 % and 10 %, right 3 times of 4: log 9 / T must be log 3, so T is 2.
+    probabilities = np.array([[0.9, 0.1]] * 4 + [[0.5, 0.5]])
+    y = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [255, 255]], np.uint8)
+    assert temperature(probabilities, y) == pytest.approx(2, rel=1e-3)
+    assert temperature(probabilities, np.ones_like(y)) is None

@@ -6,7 +6,7 @@ import pytest
 
 from chexnet import topics
 from chexnet.errors import BadInput, Refused, Unavailable
-from chexnet.messages import Feedback, decode
+from chexnet.messages import Box, Feedback, decode
 from chexnet.ui.cases import Case, Cases
 from chexnet.ui.reading import Readings
 from tests.unit.ui.stack import Pipeline
@@ -54,7 +54,9 @@ def recorded(pipeline: Pipeline) -> list[Feedback]:
 def test_a_reading_before_any_output_is_blinded_and_names_no_version(pipeline, readings) -> None:
     case = a_case(pipeline, answered=True)
     assert readings.phase(case) == "blinded"
-    readings.record(case, {"Fast": "present", "Irregular": "unsure", "Dropout": "not_assessed"})
+    readings.record(
+        case, {"findings": {"Fast": "present", "Irregular": "unsure", "Dropout": "not_assessed"}}
+    )
     (feedback,) = recorded(pipeline)
     assert (feedback.protocol, feedback.shown, feedback.shown_at) == ("blinded", None, None)
     assert feedback.findings == {"Fast": "present", "Irregular": "unsure"}
@@ -66,10 +68,10 @@ def test_a_reading_after_the_output_was_shown_is_assisted_by_that_version(
     pipeline, readings
 ) -> None:
     case = a_case(pipeline, answered=True)
-    readings.record(case, {"Fast": "present"})
+    readings.record(case, {"findings": {"Fast": "present"}})
     readings.show(case)
-    readings.record(case, {"Fast": "absent"})
-    readings.record(case, {"Fast": "unsure"})
+    readings.record(case, {"findings": {"Fast": "absent"}})
+    readings.record(case, {"findings": {"Fast": "unsure"}})
     blinded, first, second = recorded(pipeline)
     assert [f.protocol for f in (blinded, first, second)] == ["blinded", "assisted", "assisted"]
     assert (first.shown, first.shown_at) == (3, TEN + timedelta(minutes=2))
@@ -81,9 +83,9 @@ def test_a_blinded_reading_changed_before_the_output_came_supersedes_the_first(
     pipeline, readings
 ) -> None:
     case = a_case(pipeline, answered=False)
-    readings.record(case, {"Fast": "present"})
+    readings.record(case, {"findings": {"Fast": "present"}})
     assert readings.phase(case) == "waiting"
-    readings.record(case, {"Fast": "absent"})
+    readings.record(case, {"findings": {"Fast": "absent"}})
     first, second = recorded(pipeline)
     assert second.protocol == "blinded"
     assert second.supersedes == first.feedback_id
@@ -100,7 +102,7 @@ def test_skipping_shows_the_output_and_makes_every_later_reading_assisted(
     case = a_case(pipeline, answered=True)
     readings.skip(case)
     assert readings.phase(case) == "revealed"
-    readings.record(case, {"Fast": "present"})
+    readings.record(case, {"findings": {"Fast": "present"}})
     shown, later = recorded(pipeline)
     assert (shown.findings, shown.protocol, shown.shown) == ({}, "assisted", 3)
     assert later.protocol == "assisted"
@@ -109,13 +111,13 @@ def test_skipping_shows_the_output_and_makes_every_later_reading_assisted(
 def test_the_same_image_uploaded_again_is_not_read_blinded_again(pipeline, readings) -> None:
     readings.skip(a_case(pipeline, answered=True))
     again = a_case(pipeline, answered=False)
-    readings.record(again, {"Fast": "present"})
+    readings.record(again, {"findings": {"Fast": "present"}})
     assert recorded(pipeline)[-1].protocol == "assisted"
 
 
 def test_another_session_of_the_reader_remembers_what_was_shown(pipeline, readings) -> None:
     case = a_case(pipeline, answered=True)
-    readings.record(case, {"Fast": "present"})
+    readings.record(case, {"findings": {"Fast": "present"}})
     tomorrow = Readings(pipeline.bus, "ada", pipeline.source.labels)
     tomorrow.recall()
     assert tomorrow.phase(case) == "revealed"
@@ -127,9 +129,9 @@ def test_another_session_of_the_reader_remembers_what_was_shown(pipeline, readin
 def test_a_reading_must_say_something_of_findings_that_exist(pipeline, readings) -> None:
     case = a_case(pipeline, answered=True)
     with pytest.raises(Refused, match="at least one finding"):
-        readings.record(case, {"Fast": "not_assessed"})
+        readings.record(case, {"findings": {"Fast": "not_assessed"}})
     with pytest.raises(BadInput, match="Fast, Irregular, Dropout"):
-        readings.record(case, {"Hernia": "present"})
+        readings.record(case, {"findings": {"Hernia": "present"}})
     assert recorded(pipeline) == []
 
 
@@ -141,7 +143,65 @@ def test_a_reading_that_the_bus_did_not_take_reveals_nothing(pipeline, readings)
             raise Unavailable("Waiting for Kafka.")
 
     down = Readings(Down(), "ada", pipeline.source.labels)
-    for attempt in (lambda: down.record(case, {"Fast": "present"}), lambda: down.skip(case)):
+    for attempt in (
+        lambda: down.record(case, {"findings": {"Fast": "present"}}),
+        lambda: down.skip(case),
+    ):
         with pytest.raises(Unavailable):
             attempt()
         assert down.phase(case) == "blinded"
+
+
+def test_what_another_session_showed_a_moment_ago_makes_a_reading_assisted(
+    pipeline, readings
+) -> None:
+    case = a_case(pipeline, answered=True)
+    Readings(pipeline.bus, "ada", pipeline.source.labels).skip(case)
+    with pytest.raises(Refused, match="another window may have shown it"):
+        readings.record(case, {"findings": {"Fast": "present"}}, expects="blinded")
+    assert len(recorded(pipeline)) == 1
+    readings.record(case, {"findings": {"Fast": "present"}}, expects="assisted")
+    assert recorded(pipeline)[-1].protocol == "assisted"
+
+
+def test_what_is_recorded_once_is_not_recorded_twice_by_a_held_key(pipeline, readings) -> None:
+    case = a_case(pipeline, answered=True)
+    readings.record(case, {"findings": {"Fast": "present"}}, expects="blinded")
+    readings.show(case)
+    with pytest.raises(Refused, match="recorded once"):
+        readings.record(case, {"findings": {"Fast": "present"}}, expects="blinded")
+    assert len(recorded(pipeline)) == 1
+
+
+def test_ones_own_record_coming_back_shows_nothing(pipeline, readings) -> None:
+    case = a_case(pipeline, answered=False)
+    readings.record(case, {"findings": {"Fast": "present"}})
+    readings.recall()
+    assert readings.record(case, {"findings": {"Fast": "absent"}}).protocol == "blinded"
+
+
+def test_an_older_record_that_is_seen_again_does_not_replace_a_newer(pipeline, readings) -> None:
+    case = a_case(pipeline, answered=True)
+    readings.skip(case)
+    for said in ("present", "absent"):
+        readings.record(case, {"findings": {"Fast": said}})
+    other = Readings(pipeline.bus, "ada", pipeline.source.labels)
+    messages = list(pipeline.bus.read([topics.FEEDBACK]).to_end())
+    for message in [*messages, *messages[:2]]:
+        other.see(message)
+    assert other.of(case)[1].findings == {"Fast": "absent"}
+
+
+def test_a_finding_says_one_of_four_things(pipeline, readings) -> None:
+    case = a_case(pipeline, answered=True)
+    with pytest.raises(BadInput, match="present, absent, unsure, not_assessed"):
+        readings.record(case, {"findings": {"Fast": "probably"}})
+
+
+def test_boxes_and_a_note_are_recorded_with_the_findings(pipeline, readings) -> None:
+    box = {"label": "Fast", "x": 0.1, "y": 0.2, "w": 0.3, "h": 0.4}
+    case = a_case(pipeline, answered=True)
+    readings.record(case, {"findings": {"Fast": "present"}, "boxes": [box], "note": "Twice."})
+    (feedback,) = recorded(pipeline)
+    assert feedback.boxes == (Box(label="Fast", x=0.1, y=0.2, w=0.3, h=0.4),)
+    assert feedback.note == "Twice."

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chexnet import topics
 from chexnet.adapters.gateway import Refusal, Sent
 from chexnet.errors import Unavailable
+from chexnet.inputs.base import Limits
 from chexnet.messages import Control, Experiment, Feedback, Headers, Message, decode
+from chexnet.models.card import Card
 from chexnet.ui import Workspace
-from tests.unit.ui.stack import AT, Pipeline
+from tests.unit.ui.stack import AT, Pipeline, a_card, until
 from tests.waveform import signals
 
 DATA = next(signals.draw(1)).data
@@ -31,27 +34,21 @@ def workspace(pipeline: Pipeline) -> Iterator[Workspace]:
     made.close()
 
 
-def until(condition: Callable[[], Any]) -> Any:
-    """Return the condition's first true value, or fail after 10 s."""
-    waiting = threading.Event()
-    for _ in range(1000):
-        if found := condition():
-            return found
-        waiting.wait(0.01)
-    raise AssertionError("The condition never came true.")
-
-
-def send(workspace: Workspace, data: bytes, name: str = "a.csv", piece: int = 1000) -> str:
+def send(
+    workspace: Workspace, data: bytes, name: str = "a", piece: int = 1000, patient: str = ""
+) -> str:
     """Do what the page does with a file."""
     hear = workspace.uploads._handle_custom_msg
-    hear({"type": "begin", "id": name, "name": name, "size": len(data)}, [])
-    for at in range(0, len(data), piece):
+    first, *rest = range(0, max(len(data), 1), piece)
+    message = {"type": "begin", "id": name, "size": len(data), "patient": patient}
+    hear(message, [memoryview(data[first : first + piece])])
+    for at in rest:
         hear({"type": "piece", "id": name}, [memoryview(data[at : at + piece])])
     return name
 
 
 def state(workspace: Workspace, name: str) -> str:
-    return next((r["state"] for r in workspace.uploads.rows if r["name"] == name), "")
+    return next((r["state"] for r in workspace.uploads.rows if r["id"] == name), "")
 
 
 def tell(workspace: Workspace, **message: Any) -> None:
@@ -64,46 +61,58 @@ def answered(workspace: Workspace, pipeline: Pipeline, **options: Any) -> None:
     upload = until(pipeline.uploads)[0]
     pipeline.check(upload)
     pipeline.predict(upload, **options)
-    until(lambda: state(workspace, "a.csv") == "predicted")
+    until(lambda: state(workspace, "a") == "predicted")
+
+
+def revealed(workspace: Workspace) -> dict[str, Any]:
+    return until(lambda: workspace.case.view["phase"] == "revealed" and workspace.case.view)
 
 
 def test_a_file_goes_from_sent_to_checked_to_predicted(workspace, pipeline) -> None:
     send(workspace, DATA)
-    until(lambda: state(workspace, "a.csv") == "sent")
+    until(lambda: state(workspace, "a") == "sent")
     pipeline.check(pipeline.uploads()[0])
-    until(lambda: state(workspace, "a.csv") == "checked")
+    until(lambda: state(workspace, "a") == "checked")
     pipeline.predict(pipeline.uploads()[0])
-    until(lambda: state(workspace, "a.csv") == "predicted")
+    until(lambda: state(workspace, "a") == "predicted")
 
 
-def test_neither_name_nor_patient_of_a_file_reaches_the_bus(workspace, pipeline) -> None:
-    send(workspace, DATA, name="Lovelace-1815.csv")
+def test_the_patient_of_a_file_does_not_reach_the_bus(workspace, pipeline) -> None:
+    send(workspace, DATA, patient="Lovelace-1815")
     (upload,) = until(pipeline.uploads)
     assert b"Lovelace" not in upload.value + str(upload.headers).encode()
-    assert b"patient" not in upload.value
+
+
+def test_a_patient_that_is_stated_goes_to_the_gateway_and_no_further(workspace, pipeline) -> None:
+    given: list[str | None] = []
+    accept = pipeline.send
+    pipeline.send = lambda data, *, patient: given.append(patient) or accept(data)
+    send(workspace, DATA, patient=" 1815 ")
+    until(lambda: state(workspace, "a") == "sent")
+    assert given == ["1815"]
+    assert "1815" not in str(workspace.uploads.rows) + str(workspace.case.view)
 
 
 def test_a_refused_file_says_why_and_others_go_on(workspace, pipeline) -> None:
-    send(workspace, b"not a trace", name="bad.csv")
-    until(lambda: state(workspace, "bad.csv") == "refused")
+    send(workspace, b"not a trace", name="bad")
+    until(lambda: state(workspace, "bad") == "refused")
     assert "one number a line" in workspace.uploads.rows[0]["error"]
-    send(workspace, DATA, name="good.csv")
-    until(lambda: state(workspace, "good.csv") == "sent")
+    send(workspace, DATA, name="good")
+    until(lambda: state(workspace, "good") == "sent")
 
 
 def test_a_dead_letter_shows_its_reason_on_the_file(workspace, pipeline) -> None:
     send(workspace, DATA)
     pipeline.reject(until(pipeline.uploads)[0], "Its lead fell off.")
-    until(lambda: state(workspace, "a.csv") == "refused")
+    until(lambda: state(workspace, "a") == "refused")
     assert workspace.uploads.rows[0]["error"] == "Its lead fell off."
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_sent(pipeline) -> None:
-    workspace = Workspace(wiring=pipeline.wiring(largest=2**20))
-    hear = workspace.uploads._handle_custom_msg
-    hear({"type": "begin", "id": "big", "name": "big", "size": 3 * 2**20}, [])
+    workspace = Workspace(wiring=pipeline.wiring(Limits(encoded_bytes=2**20)))
+    send(workspace, bytes(3 * 2**20), "big", piece=2**20)
     until(lambda: state(workspace, "big") == "refused")
-    assert "at most 1 MiB. Received: 3.0 MiB" in workspace.uploads.rows[0]["error"]
+    assert "at most 1 MiB. Received: 3 MiB" in workspace.uploads.rows[0]["error"]
     workspace.close()
 
 
@@ -112,9 +121,9 @@ def test_no_output_reaches_the_page_before_a_reading(workspace, pipeline) -> Non
     view = until(lambda: workspace.case.view.get("answered") and workspace.case.view)
     assert view["phase"] == "blinded"
     assert "outputs" not in view
-    assert workspace.case.overlay == b""
+    assert "heat" not in view
     tell(workspace, type="map", label="Fast")  # Nor by asking for its heat map.
-    assert workspace.case.overlay == b""
+    assert "heat" not in workspace.case.view
 
 
 def test_a_reading_reveals_bars_thresholds_and_the_map_of_the_likeliest(
@@ -122,17 +131,17 @@ def test_a_reading_reveals_bars_thresholds_and_the_map_of_the_likeliest(
 ) -> None:
     answered(workspace, pipeline, cam=True)
     until(lambda: workspace.case.view.get("answered"))
-    tell(workspace, type="record", findings={"Fast": "absent"})
-    view = workspace.case.view
-    assert view["outputs"][1] == {"label": "Irregular", "probability": 0.7, "threshold": 0.4}
-    assert view["reading"] == {"Fast": "absent"}
+    tell(workspace, type="record", said={"findings": {"Fast": "absent"}}, expects="blinded")
+    view = revealed(workspace)
+    irregular = {"label": "Irregular", "probability": 0.7, "threshold": 0.4, "above": True}
+    assert view["outputs"][1] == {**irregular, "word": ""}
+    assert view["reading"]["findings"] == {"Fast": "absent"}
     assert view["mapped"] == "Irregular"
-    irregular = workspace.case.overlay
-    assert irregular.startswith(b"\x89PNG")
+    assert view["heat"] == {"rows": 1, "columns": 8, "values": [0, 1, 0, 0, 0, 0, 0, 0]}
     tell(workspace, type="map", label="Dropout")
-    assert workspace.case.overlay not in (b"", irregular)
+    assert workspace.case.view["heat"]["values"].index(1) == 2
     tell(workspace, type="map", label="")
-    assert workspace.case.overlay == b""
+    assert workspace.case.view["heat"] is None
 
 
 def test_a_network_without_maps_has_a_workspace_without_heat_map_controls(
@@ -141,16 +150,18 @@ def test_a_network_without_maps_has_a_workspace_without_heat_map_controls(
     answered(workspace, pipeline, cam=False)
     until(lambda: workspace.case.view.get("answered"))
     tell(workspace, type="skip")
+    revealed(workspace)
     assert (workspace.case.view["maps"], workspace.case.view["mapped"]) == (False, "")
-    assert workspace.case.overlay == b""
+    assert workspace.case.view["heat"] is None
 
 
 def test_a_reading_that_says_nothing_is_answered_with_the_rule(workspace, pipeline) -> None:
     answered(workspace, pipeline)
     sent: list[dict[str, Any]] = []
     workspace.case.send = lambda content, **_: sent.append(content)
-    tell(workspace, type="record", findings={})
-    assert sent[0]["type"] == "problem"
+    tell(workspace, type="record", said={"findings": {}}, expects="blinded")
+    until(lambda: sent)
+    assert (sent[0]["type"], sent[0]["id"]) == ("problem", workspace.uploads.chosen)
     assert "at least one finding" in sent[0]["text"]
 
 
@@ -158,6 +169,7 @@ def test_the_version_is_hidden_while_an_experiment_runs(workspace, pipeline) -> 
     answered(workspace, pipeline)
     until(lambda: workspace.case.view.get("answered"))
     tell(workspace, type="skip")
+    revealed(workspace)
     control(pipeline, revision=1, experiment=None)
     until(lambda: workspace.case.view["source"] == "Version 3 (champion)")
     running = Experiment(
@@ -196,15 +208,15 @@ def test_cases_that_came_another_way_are_listed_too(workspace, pipeline) -> None
 def test_a_bus_faster_than_the_gateways_answer_makes_no_second_case(workspace, pipeline) -> None:
     accept = pipeline.send
 
-    def slow(data: bytes) -> Any:
-        made = accept(data)
+    def slow(data: bytes, **options: Any) -> Any:
+        made = accept(data, **options)
         pipeline.check(pipeline.uploads()[0])
         until(lambda: len(workspace.uploads.rows) == 2)  # The file's, and the one from the bus.
         return made
 
     pipeline.send = slow
     send(workspace, DATA)
-    until(lambda: state(workspace, "a.csv") == "checked")
+    until(lambda: state(workspace, "a") == "checked")
     assert len(workspace.uploads.rows) == 1
 
 
@@ -215,11 +227,12 @@ def test_an_archive_becomes_a_case_for_each_member_and_its_bad_ones_say_why(
     answer = Sent(
         uploads=good.uploads, refused=[Refusal(index=1, code="x", reason=bad.refused[0].reason)]
     )
-    pipeline.send = lambda data: answer
-    send(workspace, b"PK", name="all.zip")
-    until(lambda: state(workspace, "all.zip · 2") == "refused")
-    assert state(workspace, "all.zip · 1") == "sent"
-    assert state(workspace, "all.zip") == ""
+    pipeline.send = lambda data, **_: answer
+    send(workspace, b"PK", name="zip")
+    until(lambda: len(workspace.uploads.rows) == 2)
+    rows = sorted(workspace.uploads.rows, key=lambda r: r["index"])
+    assert [(r["archive"], r["state"]) for r in rows] == [("zip", "sent"), ("zip", "refused")]
+    assert workspace.uploads.chosen == rows[0]["id"]  # The reader stays with what was chosen.
 
 
 def test_the_notice_is_always_there(workspace) -> None:
@@ -241,3 +254,97 @@ def test_a_bus_that_is_away_is_told_and_comes_back(pipeline, monkeypatch) -> Non
     away.clear()
     until(lambda: "Connected" in workspace.children[0].value)
     workspace.close()
+
+
+def peek(workspace: Workspace) -> None:
+    until(lambda: workspace.case.view.get("answered"))
+    tell(workspace, type="skip")
+    revealed(workspace)
+
+
+def test_an_output_seen_in_one_window_is_no_secret_in_another(workspace, pipeline) -> None:
+    other = Workspace(wiring=pipeline.wiring(), reader="ada", alone=False)
+    answered(workspace, pipeline)
+    until(lambda: other.case.view.get("answered"))
+    assert other.case.view["phase"] == "blinded"
+    peek(workspace)
+    revealed(other)  # Without a key pressed in it: it follows what this reader recorded.
+    tell(other, type="record", said={"findings": {"Fast": "present"}}, expects="assisted")
+    until(lambda: other.case.view["comment"])
+    records = [decode(m, Feedback) for m in pipeline.bus.read([topics.FEEDBACK]).to_end()]
+    assert [(r.protocol, r.shown) for r in records] == [("assisted", 3), ("assisted", 3)]
+    other.close()
+
+
+def test_a_second_press_records_nothing(workspace, pipeline, monkeypatch) -> None:
+    answered(workspace, pipeline)
+    until(lambda: workspace.case.view.get("answered"))
+    send_on, go = pipeline.bus.send, threading.Event()
+    monkeypatch.setattr(pipeline.bus, "send", lambda messages: go.wait(10) and send_on(messages))
+    for _ in range(2):  # The kernel's thread is free again at once: the bus takes its time.
+        tell(workspace, type="record", said={"findings": {"Fast": "present"}}, expects="blinded")
+    assert workspace.case.view["pending"]
+    go.set()
+    revealed(workspace)
+    assert not workspace.case.view["pending"]
+    assert len(list(pipeline.bus.read([topics.FEEDBACK]).to_end())) == 1
+
+
+def test_what_an_untrusted_page_sends_as_a_finding_is_checked(workspace, pipeline) -> None:
+    answered(workspace, pipeline)
+    until(lambda: workspace.case.view.get("answered"))
+    sent: list[dict[str, Any]] = []
+    workspace.case.send = lambda content, **_: sent.append(content)
+    for findings in ({"Fast": "<b>"}, {"Fast": {"a": 1}}):
+        sent.clear()
+        tell(workspace, type="record", said={"findings": findings}, expects="blinded")
+        until(lambda: sent)
+        assert "must be present, absent, unsure" in sent[0]["text"]
+    assert list(pipeline.bus.read([topics.FEEDBACK]).to_end()) == []
+
+
+def test_running_its_cell_again_stops_the_workspace_before(pipeline) -> None:
+    first = Workspace(wiring=pipeline.wiring(), reader="ada")
+    threads = {t for t in threading.enumerate() if t.name == "workspace"}
+    second = Workspace(wiring=pipeline.wiring(), reader="ada")
+    assert not any(thread.is_alive() for thread in threads)
+    assert first.comm is None  # ipywidgets: a widget that is closed.
+    second.close()
+
+
+def test_next_says_whether_there_is_a_next(workspace, pipeline) -> None:
+    sent: list[dict[str, Any]] = []
+    workspace.case.send = lambda content, **_: sent.append(content)
+    workspace.case._handle_custom_msg({"type": "next"}, [])
+    assert sent == [{"type": "idle", "text": "Nothing on the worklist waits for you."}]
+
+
+def test_without_the_store_bars_have_no_thresholds_and_get_them_when_it_is_back(pipeline) -> None:
+    away = threading.Event()
+
+    def card(version: int) -> Card:
+        if not away.is_set():
+            raise Unavailable("Waiting for the store.")
+        return pipeline.card
+
+    wiring = structs.replace(pipeline.wiring(), card=card)
+    workspace = Workspace(wiring=wiring, reader="ada")
+    answered(workspace, pipeline)
+    peek(workspace)
+    until(lambda: "Waiting for the store" in workspace.case.view["cardless"])
+    assert workspace.case.view["outputs"][1]["threshold"] is None
+    away.set()
+    until(lambda: workspace.case.view["outputs"][1]["threshold"] == 0.4)
+    assert workspace.case.view["cardless"] == ""
+    workspace.close()
+
+
+def test_that_an_image_is_unlike_the_others_is_told_after_the_reading_only(
+    workspace, pipeline
+) -> None:
+    pipeline.card = a_card(feature_mean=(0.0,), feature_std=(1.0,), feature_distance=3.0)
+    answered(workspace, pipeline, features=[4.0])
+    until(lambda: workspace.case.view.get("answered"))
+    assert "unlike" not in workspace.case.view
+    peek(workspace)
+    until(lambda: workspace.case.view["unlike"])

@@ -53,6 +53,10 @@ class Waveform:
         scaled = (np.clip(even, low, high) - low) / (high - low) * 255
         return scaled.round().astype(np.uint8).reshape(self.shape)
 
+    def view(self, data: bytes, limits: Limits) -> bytes:
+        """Draw the trace of a file."""
+        return self.render(self.decode(data, limits))
+
     def render(self, canonical: NDArray[np.uint8]) -> bytes:
         """Draw the trace as a line."""
         return _png(canonical, np.zeros(1))
