@@ -5,7 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("version_store", "runner", "model_server", "training", "dataset", "bus")
+NAMES = (
+    "version_store",
+    "runner",
+    "model_server",
+    "input_pipeline",
+    "training",
+    "phantoms",
+    "dataset",
+    "bus",
+    "evaluation",
+    "experiments",
+    "month",
+)
 
 for name in NAMES:
     print(f"\n{name}", flush=True)

@@ -1,6 +1,6 @@
 """What the pipelines' worker adds to its transforms, and what more workers gain.
 
-python -m benchmarks.runner [--datums 2000] [--kept 5000]
+python -m benchmarks.runner [--datums 2000] [--kept 5000] [--jobs 300]
 
 A version store and a runner of its own. The transform turns a picture of 512 pixels square into
 one of 224, as `images` does, without decoding a film: about 10 ms of one CPU.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -49,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datums", type=int, default=2000)
     parser.add_argument("--kept", type=int, default=5000)
+    parser.add_argument("--jobs", type=int, default=300)
     given = parser.parse_args()
     films = _films(200)
     bare = _bare(films)
@@ -64,6 +66,7 @@ def main() -> None:
                 f"{rates[workers] / rates[1]:.2f} x one worker; {share:.2f} of the transform alone"
             )
     _grow(films, given.kept)
+    _repeat(given.jobs)
 
 
 def _films(count: int) -> list[bytes]:
@@ -105,13 +108,16 @@ def _job(films: list[bytes], count: int, workers: int) -> Job:
     return job
 
 
-def _apply(address: str) -> PachydermPipelines:
+def _apply(address: str, command: list[str] | None = None) -> PachydermPipelines:
     store, pipelines = PachydermStore(address, PROJECT), PachydermPipelines(address, PROJECT)
     store.ensure("in")
     spec = {
         "pipeline": {"name": "out"},
         "input": {"pfs": {"name": "in", "repo": "in", "glob": "/*"}},
-        "transform": {"cmd": ["python", "-c", TRANSFORM], "datum_batching": True},
+        "transform": {
+            "cmd": command or ["python", "-c", TRANSFORM],
+            "datum_batching": command is None,
+        },
     }
     pipelines.apply([spec])
     return pipelines
@@ -132,6 +138,27 @@ def _grow(films: list[bytes], kept: int) -> None:
     print(
         f"50 datums beside {kept} that were done: {job.seconds:.2f} s; with processes to start and "
         f"nothing beside: {alone.seconds:.2f} s"
+    )
+
+
+def _repeat(jobs: int) -> None:
+    """Print what the last of many jobs with one new datum costs beside the third."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder) / "store")
+        store, pipelines = PachydermStore(server.address, PROJECT), _apply(server.address, ["true"])
+        runner = Runner(server.address, PROJECT, Path(folder), workers=1)
+        took = []
+        for n in range(jobs):
+            began = time.perf_counter()
+            job = pipelines.wait("out", store.write("in", {f"/{n:06}": b"x"}))
+            took.append(time.perf_counter() - began)
+            assert (job.state, job.processed) == ("success", 1), job.reason
+        runner.stop()
+        server.stop()
+    early, late = statistics.median(took[2:7]), statistics.median(took[-5:])
+    print(
+        f"one new datum, from upload to the job's end: {early:.2f} s as the third job, "
+        f"{late:.2f} s as the one of number {jobs}: {late / early:.2f} x"
     )
 
 
