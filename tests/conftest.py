@@ -18,6 +18,29 @@ from tests.waveform import signals
 ROOT = Path(__file__).parent.parent
 
 
+FIRST = ["stack", "tests/ansible/test_site.py", "browser"]  # What takes longest begins first.
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Share the suite between processes: one has all that needs the stack, and so the only one."""
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first."""
+    groups = {item: _group(item) for item in items}
+    items.sort(key=lambda it: FIRST.index(groups[it]) if groups[it] in FIRST else len(FIRST))
+
+
+def _group(item: pytest.Item) -> str:
+    path = item.path.relative_to(ROOT)
+    if path.parts[1] == "ansible":  # Its platforms are its own.
+        return str(path)
+    if item.get_closest_marker("real"):
+        return "stack"
+    return "browser" if path.parts[1] == "browser" else str(path)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Real data beside the project (or at CHEXNET_TEST_DATA). Nothing that a user runs needs it."""

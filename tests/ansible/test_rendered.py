@@ -24,8 +24,11 @@ LOCAL = {
 }
 
 
-def render(site: Site, **variables: Any) -> None:
-    outcome = site.play("site", **LOCAL, **variables)
+WEBHOOK = "https://h.example/$T0"
+
+
+def render(site: Site, *arguments: str, **variables: Any) -> None:
+    outcome = site.play("site", *arguments, **LOCAL, **variables)
     assert outcome.code == 0, outcome.output
 
 
@@ -49,10 +52,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with images that are built, on a host with GPUs."""
+    """The same with images that are built, on a host with GPUs, and with a webhook."""
     state = tmp_path_factory.mktemp("built") / "state"
     more = {"tf_serving_gpus": 1, "services_runner_gpus": 2, "services_runner_cpus": 1000}
-    more["monitoring"] = True
+    more |= {"monitoring": True, "services_webhooks": [WEBHOOK]}
     render(Site(state, inventory="inventory/docker"), image_source="build", **more)
     return state
 
@@ -193,17 +196,15 @@ def test_gpus_are_reserved_for_serving_and_training_alone(built: Path) -> None:
 
 
 def test_the_address_of_a_webhook_is_known_to_the_notifier_alone(
-    registry: Path, tmp_path: Path
+    registry: Path, built: Path
 ) -> None:
-    site, url = Site(tmp_path / "state", inventory="inventory/docker"), "https://h.example/$T0"
-    render(site, services_webhooks=[url])
-    services = stack(site.state, "services")["services"]
+    services = stack(built, "services")["services"]
     told = {n: s["environment"].get("CHEXNET_WEBHOOKS__URLS") for n, s in services.items()}
     assert {name: urls for name, urls in told.items() if urls} == {
-        "xray-notifier": url.replace("$", "$$")  # As compose reads it.
+        "xray-notifier": WEBHOOK.replace("$", "$$")  # As compose reads it.
     }
-    assert url not in (site.state / "services/xray.env").read_text()
-    key = str(site.state / "secrets/webhooks.key")
+    assert WEBHOOK not in (built / "services/xray.env").read_text()
+    key = str(built / "secrets/webhooks.key")
     assert [n for n, s in services.items() if f"{key}:{key}:ro" in s["volumes"]] == [
         "xray-notifier"
     ]
@@ -241,7 +242,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = Site(
         folder, {"state_dir": f"{folder}/{{{{ inventory_hostname }}}}"}, f"{folder}/inventory"
     )
-    render(site, stack_site_secrets=str(folder / "secrets"))
+    render(site, "--skip-tags", "jupyter,app", stack_site_secrets=str(folder / "secrets"))
     return folder
 
 
@@ -349,7 +350,7 @@ def test_on_kubernetes_pachyderms_own_workers_run_the_same_specs(tmp_path: Path)
     site = Site(tmp_path / "state", inventory="inventory/docker")
     image = "registry.example/chexnet/pipelines:1"
     on = {"pachyderm_runtime": "kubernetes", "services_runner": False}
-    render(site, **on, services_workers_image=image)
+    render(site, "--tags", "pachyderm,services", **on, services_workers_image=image)
     values = yaml.safe_load((site.state / "pachyderm/values.yaml").read_text())
     assert values["pachd"]["externalService"] == {"enabled": True, "apiGRPCPort": 30650}
     assert not (site.state / "pachyderm/docker-compose.yml").exists()

@@ -131,7 +131,7 @@ def test_a_retraining_of_no_line_is_refused(schedule: Schedule, kept: Path) -> N
 ANSWERS = {
     "status": {"control": {"champion": 1, "experiment": None}},
     "dataset": {"dataset": "dataset@1", "new": True},
-    "train": {"job": "1", "told": "epoch 1/1", "over": True},
+    "train": {"job": "1", "told": "epoch 1/1", "over": True, "card": {"labels": ["Mass"]}},
     "release": {"version": 7},
     "start": {"experiment": {"name": "nightly-7"}},
 }
