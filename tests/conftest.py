@@ -36,7 +36,7 @@ def _group(item: pytest.Item) -> str:
     path = item.path.relative_to(ROOT)
     if path.parts[1] == "ansible":  # Its platforms are its own.
         return str(path)
-    if item.get_closest_marker("real"):
+    if item.get_closest_marker("real") or "stack" in getattr(item, "fixturenames", ()):
         return "stack"
     return "browser" if path.parts[1] == "browser" else str(path)
 

@@ -18,6 +18,16 @@ function own(el, ...classes) {
   el.setAttribute("data-lm-suppress-shortcuts", "true");
 }
 
+/** Return a field in which Enter submits its form: in JupyterLab the browser's own way does nothing. */
+function entry(properties) {
+  const submit = (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  };
+  return h("input", { type: "text", onkeydown: submit, ...properties });
+}
+
 /** Set an attribute or text only where it differs, so that nothing is announced twice. */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;

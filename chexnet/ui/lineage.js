@@ -1,7 +1,7 @@
 // The lineage page: what a thing came from, and what came from it.
 
 function offers({ offers: all }, send) {
-  const field = h("input", { type: "text", className: "cx-patient cx-thing", placeholder: "upload, prediction, image, version, repo@commit", "aria-label": "Lineage of", "data-keep": "thing" });
+  const field = entry({ className: "cx-patient cx-thing", placeholder: "upload, prediction, image, version, repo@commit", "aria-label": "Lineage of", "data-keep": "thing" });
   const trace = (thing) => send({ type: "trace", thing });
   const form = h("form", { className: "cx-actions", onsubmit: (event) => (event.preventDefault(), trace(field.value)) }, field, h("button", { type: "submit", className: "cx-button cx-primary", "data-keep": "draw" }, "Draw"));
   const quick = all.map(({ thing, told }) => h("button", { type: "button", className: "cx-tool", "data-keep": `offer.${thing}`, onclick: () => ((field.value = thing), trace(thing)) }, told));

@@ -5,7 +5,7 @@ const REMEMBERED = "chexnet-reader";
 export default {
   render({ model, el }) {
     own(el);
-    const field = h("input", { className: "cx-patient", id: "cx-reader", autocomplete: "name", required: true, maxLength: model.get("longest") });
+    const field = entry({ className: "cx-patient", id: "cx-reader", autocomplete: "name", required: true, maxLength: model.get("longest") });
     const begin = (name) => {
       localStorage.setItem(REMEMBERED, name);
       model.send({ type: "reader", name });

@@ -19,7 +19,7 @@ function render({ model, el }) {
   own(el, "cx-uploads");
   const progress = h("progress", { className: "cx-progress", "aria-label": "Files that were sent", hidden: true });
   const sending = h("span", { className: "cx-hint", hidden: true });
-  const note = h("p", { className: "cx-hint cx-note", role: "status" });
+  const note = h("p", { className: "cx-hint cx-told", role: "status" });
   const sender = new Sender(model, () => {
     const done = sender.added - sender.left;
     progress.hidden = sending.hidden = !sender.left;

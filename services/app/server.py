@@ -111,7 +111,7 @@ class App(Voila):  # type: ignore[misc]
                     "log_function": lambda _: None,  # An address may have the token in it.
                     "headers": {
                         "Content-Security-Policy": "; ".join(f"{k} {v}" for k, v in POLICY.items()),
-                        "Referrer-Policy": "no-referrer",
+                        "Referrer-Policy": "same-origin",
                     },
                 },
             }

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.app import AppPage, app_site, notebook
-from tests.browser.page import WorkspacePage
+from tests.browser.page import MINUTE, WorkspacePage
 from tests.browser.server import free_port, served
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +44,7 @@ def chromium() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("no Chromium: install it with: apt-get install chromium")
+    expect.set_options(timeout=MINUTE)  # A busy machine is slow, not wrong.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
@@ -56,6 +57,7 @@ def chromium() -> Iterator[Browser]:
 def page(chromium: Browser) -> Iterator[Page]:
     """A page of 1280 by 800; an error in its scripts fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(MINUTE)
     opened, errors = context.new_page(), []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
