@@ -34,8 +34,8 @@ down: .venv/ready  ## Stop the stack; data stay.
 purge: .venv/ready  ## Stop the stack and delete its data.
 	@$(BIN)/ansible-playbook playbooks/destroy.yml -e purge=true $(SITE)
 
-test: lint  ## Lint, then every test that needs no Docker.
-	@$(BIN)/pytest -m "not docker"
+test: lint  ## Lint, then every test that needs no Docker, by two processes (tests/conftest.py).
+	@$(BIN)/pytest -m "not docker" -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-docker: .venv/ready  ## The platform in containers: needs a Docker engine, which CI installs.
 	@$(BIN)/pytest tests/docker
