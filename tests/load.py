@@ -19,7 +19,7 @@ from chexnet.errors import ChexnetError, Unavailable
 from chexnet.messages import now
 from chexnet.runtime.following import outcomes
 from chexnet.settings import Settings
-from tests.images import film
+from tests.images import phantom
 
 
 def until_well(settings: Settings) -> None:
@@ -58,7 +58,7 @@ class Load:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            data = film(self._random)
+            data = phantom(self._random)
             while not self._stop.is_set():
                 try:
                     self.accepted += [a.upload_id for a in self._gateway.upload(data)]
