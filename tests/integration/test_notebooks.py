@@ -15,21 +15,26 @@ from tests.commands import env_file
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
-@pytest.mark.real
-@pytest.mark.parametrize("name", sorted(p.name for p in NOTEBOOKS.glob("*.ipynb")))
-def test_a_notebook_runs_without_an_error(name: str, champion: Settings, tmp_path: Path) -> None:
-    copy = tmp_path / name
+def run(name: str, settings: Settings, folder: Path) -> None:
+    """Run a copy of a notebook in the folder, on the stack of these settings."""
+    copy = folder / name
     copy.write_bytes((NOTEBOOKS / name).read_bytes())
     command = [sys.executable, "-m", "pytest", "--nbmake", "--nbmake-timeout=120", str(copy)]
     done = subprocess.run(
-        [*command, "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", "-c", os.devnull],
-        env={**os.environ, "CHEXNET_ENV_FILE": str(env_file(champion))},
+        [*command, "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", "-c", os.devnull],
+        env={**os.environ, "CHEXNET_ENV_FILE": str(env_file(settings))},
         capture_output=True,
         text=True,
         timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", sorted(p.name for p in NOTEBOOKS.glob("*.ipynb")))
+def test_a_notebook_runs_without_an_error(name: str, champion: Settings, tmp_path: Path) -> None:
+    run(name, champion, tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in NOTEBOOKS.glob("*.ipynb")))
