@@ -18,7 +18,7 @@ from tests.waveform import signals
 ROOT = Path(__file__).parent.parent
 
 
-FIRST = ["stack", "tests/ansible/test_site.py", "browser"]  # What takes longest begins first.
+FIRST = ["stack", "browser", "tests/ansible/test_site.py"]  # What takes longest begins first.
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
