@@ -20,7 +20,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def compose() -> list[str]:
-    """Docker compose, where it is there; tests/docker asks too, on an engine that CI installs."""
+    """Docker compose, where it is there; CI has it from the engine of tests/docker."""
     command = ["docker", "compose"]
     try:
         done = subprocess.run([*command, "version"], capture_output=True, check=False)

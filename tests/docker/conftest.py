@@ -47,13 +47,6 @@ def engine() -> docker.DockerClient:
 
 
 @pytest.fixture(scope="session")
-def compose(engine: docker.DockerClient) -> list[str]:
-    """The engine's own compose: it takes the place of that of tests/ansible, which may lack."""
-    del engine  # Its installation brings compose.
-    return ["docker", "compose"]
-
-
-@pytest.fixture(scope="session")
 def site(engine: docker.DockerClient) -> Iterator[Site]:
     """The platform in containers, with both pipelines; at the end nothing of it is left."""
     variables: dict[str, Any] = {
