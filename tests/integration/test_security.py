@@ -206,11 +206,14 @@ def test_pixels_on_the_way_to_serving(wired: Settings) -> None:
     (address,) = wired.serving.addresses
     with relay(on(address)) as wire:
         serving = TfServing([f"127.0.0.1:{wire.port}"], "x", ca_file=wired.serving.ca_file)
-        # It has no model of that name; it got the pixels all the same.
-        with pytest.raises(NotFound):
+
+        def ask() -> None:
             while True:  # The timeout ends the wait: a busy machine may break a handshake off.
                 with suppress(Unavailable):
                     serving.predict(1, FILM)
+
+        with pytest.raises(NotFound):  # It has no such model; it got the pixels all the same.
+            ask()
         serving.close()
         assert shows(wire, FILM.tobytes()) == (wired.serving.ca_file is None)
 
