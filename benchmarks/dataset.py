@@ -14,12 +14,11 @@ import csv
 import itertools
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.timing import timed
 from chexnet.adapters.pachyderm import Job
 from chexnet.data import phantoms
 from chexnet.data.checkout import unpack
@@ -126,13 +125,6 @@ def _draw(folder: Path, count: int, real: list[Path], seed: int = 0) -> None:
             name = f"real-{number:04d}{film.suffix}"
             (folder / name).write_bytes(film.read_bytes())
             rows.writerow({"file": name, "patient": ""})
-
-
-def timed(work: Callable) -> tuple[float, object]:
-    """Return how many seconds `work` takes, and what it returns."""
-    began = time.perf_counter()
-    done = work()
-    return time.perf_counter() - began, done
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import resource
-import time
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.timing import timed
 from chexnet.evaluation import tables
 from chexnet.evaluation.auroc import auroc
 from chexnet.evaluation.bootstrap import bootstrap
@@ -92,13 +91,6 @@ def made_up() -> Scored:
     logits = rng.normal(np.log(share) - 0.5, 1, present.shape) + 1.4 * present
     said = 1 / (1 + np.exp(-logits))
     return Scored.of(FINDINGS, [f"{n}.png" for n in range(IMAGES)], patient, said, present)
-
-
-def timed(work: Callable) -> tuple[float, object]:
-    """Return how many seconds `work` takes, and what it returns."""
-    began = time.perf_counter()
-    done = work()
-    return time.perf_counter() - began, done
 
 
 if __name__ == "__main__":

@@ -16,8 +16,6 @@ from tests.playbooks import temporary_site
 from tests.waveform import signals
 
 ROOT = Path(__file__).parent.parent
-
-
 FIRST = ["stack", "browser", "tests/ansible/test_site.py"]  # What takes longest begins first.
 
 
@@ -28,8 +26,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes longest first."""
-    groups = {item: _group(item) for item in items}
-    items.sort(key=lambda it: FIRST.index(groups[it]) if groups[it] in FIRST else len(FIRST))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    group = _group(item)
+    return FIRST.index(group) if group in FIRST else len(FIRST)
 
 
 def _group(item: pytest.Item) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 from msgspec import Struct, field, structs
 
 from chexnet.evaluation import calibration
+from chexnet.evaluation.areas import areas
 from chexnet.evaluation.curve import curve
-from chexnet.evaluation.delong import Estimate, Interval, clustered, logit_interval, mean
+from chexnet.evaluation.delong import Estimate, Interval, logit_interval, mean
 from chexnet.evaluation.localisation import Located
 from chexnet.evaluation.means import proportion
 from chexnet.evaluation.record import Calibration, Evaluation, Label, Operating
@@ -77,7 +78,7 @@ def evaluate(
     """
     said = list(notes)
     findings = list(scored.findings())
-    estimates, missing = _areas(findings)
+    estimates, missing = areas(findings)
     judged = [finding for finding in findings if finding.name in estimates]
     chosen = _thresholds(judged, tuning or scored, plan, said)
     resampled = resample(judged, chosen, plan, told)
@@ -150,18 +151,6 @@ def resample(
             f1[key][part] = call.f1(drawn)
         told(drawn.shape[1])
     return Resampled(areas, averages, f1)
-
-
-def _areas(findings: Sequence[Finding]) -> tuple[dict[str, Estimate], dict[str, str]]:
-    estimates, missing = {}, {}
-    for finding in findings:
-        try:
-            estimates[finding.name] = clustered(
-                finding.scores, finding.present, finding.patient, finding.patients
-            )
-        except ValueError as error:
-            missing[finding.name] = str(error)
-    return estimates, missing
 
 
 def _thresholds(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from chexnet.evaluation.delong import Estimate, clustered, logit_interval, mean
+from chexnet.evaluation.areas import areas
+from chexnet.evaluation.delong import logit_interval, mean
 from chexnet.evaluation.record import Subgroup
-from chexnet.evaluation.scored import Bools, Scored
+from chexnet.evaluation.scored import Scored
 
 
 def subgroups(scored: Scored, confidence: float) -> list[Subgroup]:
@@ -18,12 +19,12 @@ def subgroups(scored: Scored, confidence: float) -> list[Subgroup]:
     found = []
     for attribute, column in scored.details.items():
         values = [str(value) for value in np.unique(column) if value]
-        parts = {value: _areas(scored, column == value) for value in values}
+        parts = {value: areas(scored.rows(column == value).findings()) for value in values}
         common = tuple(
-            label for label in scored.labels if all(label in areas for areas, _ in parts.values())
+            label for label in scored.labels if all(label in known for known, _ in parts.values())
         )
-        for value, (areas, missing) in parts.items():
-            chosen = [areas[label] for label in common]
+        for value, (known, missing) in parts.items():
+            chosen = [known[label] for label in common]
             rows = column == value
             found.append(
                 Subgroup(
@@ -31,22 +32,10 @@ def subgroups(scored: Scored, confidence: float) -> list[Subgroup]:
                     value=value,
                     images=int(rows.sum()),
                     patients=len(np.unique(scored.patient[rows])),
-                    auroc={k: logit_interval(area, confidence) for k, area in areas.items()},
+                    auroc={k: logit_interval(area, confidence) for k, area in known.items()},
                     missing=missing,
                     mean=logit_interval(mean(chosen), confidence) if chosen else None,
                     mean_of=common,
                 )
             )
     return found
-
-
-def _areas(scored: Scored, rows: Bools) -> tuple[dict[str, Estimate], dict[str, str]]:
-    areas, missing = {}, {}
-    for finding in scored.rows(rows).findings():
-        try:
-            areas[finding.name] = clustered(
-                finding.scores, finding.present, finding.patient, finding.patients
-            )
-        except ValueError as error:
-            missing[finding.name] = str(error)
-    return areas, missing

@@ -22,8 +22,6 @@ LOCAL = {
     "ansible_python_interpreter": "{{ ansible_playbook_python }}",
     "stack_start": False,
 }
-
-
 WEBHOOK = "https://h.example/$T0"
 
 

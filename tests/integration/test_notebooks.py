@@ -13,6 +13,7 @@ from chexnet.settings import Settings
 from tests.commands import env_file
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 def run(name: str, settings: Settings, folder: Path) -> None:
@@ -32,11 +33,11 @@ def run(name: str, settings: Settings, folder: Path) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", sorted(p.name for p in NOTEBOOKS.glob("*.ipynb")))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_without_an_error(name: str, champion: Settings, tmp_path: Path) -> None:
     run(name, champion, tmp_path)
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in NOTEBOOKS.glob("*.ipynb")))
+@pytest.mark.parametrize("name", NAMES)
 def test_no_output_is_committed(name: str) -> None:
     assert '"output_type"' not in (NOTEBOOKS / name).read_text()
