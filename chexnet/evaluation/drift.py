@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 
 import numpy as np
@@ -13,7 +14,7 @@ from chexnet.evaluation.scored import Floats
 PARTS = 10  # Of the scores: deciles.
 FAR = 0.99  # One in a hundred images that the model was judged on is farther than `distance`.
 LEAST = 1e-6  # A feature that was constant can't be divided by its deviation.
-NOISE = 1e-4  # The chance that a label's scores differ so much although nothing has moved.
+NOISE = 1e-4  # The chance that a figure says so although nothing has moved.
 
 
 class Reference(Struct, frozen=True, kw_only=True):
@@ -23,6 +24,7 @@ class Reference(Struct, frozen=True, kw_only=True):
     std: Floats  # [D]
     deciles: Floats  # [L, 9] of each label's scores.
     distance: float  # Of one image in a hundred; see `distances`.
+    images: int | None = None  # That the deciles are of; None of an older card.
 
 
 def deciles(scores: Floats) -> Floats:
@@ -61,18 +63,21 @@ def shift(features: Floats, mean: Floats, std: Floats) -> float:
     return float(np.sqrt(max(np.mean(np.square(moved)) - 1 / len(features), 0.0)))
 
 
-def stability(scores: Floats, usual: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def stability(
+    scores: Floats, usual: Floats, images: int | None = None
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Return the population stability index of each label, and whether it is more than chance.
 
     Args:
         scores: [n, L] probabilities.
         usual: [L, 9] deciles of what was usual.
+        images: that these deciles are of: few have rough ones. None takes them for exact.
 
     Returns:
         [L] the index: sum over tenths of (p - q) ln(p / q), with half an image added to each tenth
-        (Siddiqi 2006, Credit Risk Scorecards: 0.1 to 0.25 is some, above it much). [L] whether n
-        times it is beyond the chi-squared quantile that it has without a shift (Yurdakul and
-        Naranjo 2020, J. Risk Model Validation), at 1 in 10,000 over all labels.
+        (Siddiqi 2006, Credit Risk Scorecards: 0.1 to 0.25 is some, above it much). [L] whether it
+        is beyond the quantile that it has without a shift, at 1 in 10,000 over all labels: 1/n +
+        1/images times chi-squared's (Yurdakul and Naranjo 2020, J. Risk Model Validation).
     """
     count, labels = scores.shape
     index = np.empty(labels)
@@ -80,7 +85,20 @@ def stability(scores: Floats, usual: Floats) -> tuple[Floats, NDArray[np.bool_]]
         place = np.searchsorted(usual[label], scores[:, label], side="right")
         found = (np.bincount(place, minlength=PARTS) + 0.5) / (count + PARTS / 2)
         index[label] = np.sum((found - 1 / PARTS) * np.log(found * PARTS))
-    return index, count * index > _chi_squared(NOISE / labels, PARTS - 1)
+    chance = 1 / count + (1 / images if images else 0.0)
+    return index, index > chance * _chi_squared(NOISE / labels, PARTS - 1)
+
+
+def at_least(hits: int, count: int) -> float:
+    """Return the share that `hits` of `count` show at least, but for 1 chance in 10,000.
+
+    Source: the lower bound of Wilson 1927, JASA 22(158), 209-212.
+    """
+    z = NormalDist().inv_cdf(1 - NOISE)
+    share = hits / count
+    middle = share + z**2 / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return max(0.0, (middle - half) / (1 + z**2 / count))
 
 
 def _chi_squared(beyond: float, freedom: int) -> float:

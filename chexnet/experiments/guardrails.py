@@ -6,7 +6,8 @@ They ask whether a version works, not whether it is better: that is the decisive
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 from msgspec import Struct
@@ -25,8 +26,6 @@ MORE = 2.0  # Times what the other version shows too: then the world alone does 
 # Told, and nothing more: a base rate of its own may be right at a site.
 TOLD_ONLY = frozenset({"calibration"})
 
-Figure = tuple[str, float, float, str]  # Guardrail, value, limit, label.
-
 
 class Breach(Struct, frozen=True, kw_only=True):
     """A guardrail that was passed, with the figures; or one that was measured, and may be well."""
@@ -37,6 +36,7 @@ class Breach(Struct, frozen=True, kw_only=True):
     limit: float
     images: int
     label: str = ""
+    least: float | None = None  # Of a share: what it is at least, but for chance.
 
     def __str__(self) -> str:
         """Return the reason as the audit has it."""
@@ -45,6 +45,14 @@ class Breach(Struct, frozen=True, kw_only=True):
             f"Guardrail {self.guardrail}{of}: version {self.version} must stay within "
             f"{self.limit:g}. Received: {self.value:.3g}, over {self.images} images."
         )
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is beyond its limit, by more than chance."""
+        return (self.value if self.least is None else self.least) > self.limit
+
+
+Figure = Callable[..., Breach]  # Which knows the version, and how many images.
 
 
 def usual(card: Card) -> Reference | None:
@@ -56,6 +64,7 @@ def usual(card: Card) -> Reference | None:
         std=np.array(card.feature_std),
         deciles=np.array([card.score_deciles[label] for label in card.labels]),
         distance=card.feature_distance,
+        images=card.score_images,
     )
 
 
@@ -124,7 +133,7 @@ class Window:
 
 def passed(figures: Iterable[Breach]) -> list[Breach]:
     """Return those that are beyond their limits."""
-    return [figure for figure in figures if figure.value > figure.limit]
+    return [figure for figure in figures if figure.passed]
 
 
 def measure(
@@ -148,44 +157,45 @@ def measure(
         beside: the window of the version it is measured against; without, latency is not looked at.
         known: image id → what readers who count said of it.
     """
+    figure: Figure = partial(Breach, version=version, images=len(window))
     found = []
-    if window.rejected + window.answered >= limits.images:
-        share = window.rejected / (window.rejected + window.answered)
-        found.append(("errors", share, limits.errors, ""))
+    if (count := window.rejected + window.answered) >= limits.images:
+        share = _share(window.rejected, count)
+        found.append(figure(guardrail="errors", limit=limits.errors, images=count, **share))
     if window.enough and beside is not None and beside.enough:
         slow = window.seconds()
         if slow > limits.slow:
-            found.append(("latency", slow / beside.seconds(), limits.latency, ""))
+            times = slow / beside.seconds()
+            found.append(figure(guardrail="latency", limit=limits.latency, value=times))
     if window.enough and reference is not None:
-        found += _drift(window, reference, limits)
+        found += _drift(figure, window, reference, limits)
     pairs = list(window.read(known or {}))
-    if len(pairs) >= limits.images:
+    if (count := len(pairs)) >= limits.images:
         scores, present = map(np.array, zip(*pairs, strict=True))
         z = abs(drift.miscalibration(scores, present))
-        found.append(("calibration", z, limits.calibration, ""))
-    return [
-        Breach(
-            guardrail=name,
-            version=version,
-            value=value,
-            limit=limit,
-            images=len(pairs) if name == "calibration" else len(window),
-            label=label,
+        found.append(
+            figure(guardrail="calibration", limit=limits.calibration, value=z, images=count)
         )
-        for name, value, limit, label in found
-    ]
+    return found
 
 
-def _drift(window: Window, reference: Reference, limits: GuardrailSettings) -> list[Figure]:
-    index, more = drift.stability(window.scores(), reference.deciles)
+def _share(hits: int, count: int) -> dict[str, float]:
+    return {"value": hits / count, "least": drift.at_least(hits, count)}
+
+
+def _drift(
+    figure: Figure, window: Window, reference: Reference, limits: GuardrailSettings
+) -> list[Breach]:
+    index, more = drift.stability(window.scores(), reference.deciles, reference.images)
     found = [
-        ("scores", float(index[i]), limits.scores, label)
+        figure(guardrail="scores", limit=limits.scores, value=float(index[i]), label=label)
         for i, label in enumerate(window.labels)
         if more[i]
     ]
     if (features := window.features()) is not None:
-        far = drift.distances(features, reference.mean, reference.std) > reference.distance
         moved = drift.shift(features, reference.mean, reference.std)
-        found.append(("features", moved, limits.features, ""))
-        found.append(("outliers", float(far.mean()), limits.outliers, ""))
+        found.append(figure(guardrail="features", limit=limits.features, value=moved))
+        far = drift.distances(features, reference.mean, reference.std) > reference.distance
+        share = _share(int(far.sum()), len(far))
+        found.append(figure(guardrail="outliers", limit=limits.outliers, **share))
     return found

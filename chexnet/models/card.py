@@ -46,6 +46,7 @@ class Card(Record, frozen=True, kw_only=True):
     feature_std: tuple[float, ...]
     # Of the validation images, for drift too; without them in older cards nobody can tell.
     score_deciles: dict[str, tuple[float, ...]] = field(default_factory=dict)  # Nine of a label.
+    score_images: int | None = None  # That the deciles are of.
     feature_distance: float | None = None  # Of one image in a hundred; see evaluation/drift.py.
     metrics: dict[str, Any]  # Split → images, units, macro_auroc and auroc per label.
     # Of the test images, where they tell: attribute, value, images, units, macro_auroc, labels.

@@ -178,6 +178,7 @@ def _usual(said: Scores, mean: Floats, std: Floats, labels: Sequence[str]) -> di
     deciles = drift.deciles(said.probabilities).tolist()
     return {
         "score_deciles": dict(zip(labels, map(tuple, deciles), strict=True)),
+        "score_images": len(far),
         "feature_distance": float(np.quantile(far, drift.FAR)),
     }
 

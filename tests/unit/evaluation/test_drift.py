@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chi2, ks_2samp
+from scipy.stats import binomtest, chi2, ks_2samp
 
 from chexnet.evaluation import drift
 
@@ -33,6 +33,24 @@ def test_scores_of_the_same_kind_are_no_drift_and_others_are() -> None:
     assert (index > 0.25).all()
     assert more.all()
     assert ks_2samp(SCORES[:, 0], RANDOM.beta(3, 9, 300)).pvalue < drift.NOISE
+
+
+def test_few_images_have_rough_deciles_and_are_no_drift_of_others() -> None:
+    alarms, exact = 0, 0
+    for _ in range(200):
+        usual, scores = drift.deciles(RANDOM.beta(1, 9, (64, 3))), RANDOM.beta(1, 9, (500, 3))
+        alarms += drift.stability(scores, usual, 64)[1].any()
+        exact += drift.stability(scores, usual)[1].any()
+    assert alarms <= 1
+    assert exact > 50  # What the correction is for.
+    assert drift.stability(np.full((100, 3), 0.9), usual, 64)[1].all()
+
+
+@given(st.integers(1, 5000), st.floats(0, 1))
+def test_a_share_is_at_least_as_the_interval_of_wilson_says(count: int, share: float) -> None:
+    hits = round(share * count)
+    interval = binomtest(hits, count).proportion_ci(1 - 2 * drift.NOISE, method="wilson")
+    assert drift.at_least(hits, count) == pytest.approx(interval.low, abs=1e-9)
 
 
 @pytest.mark.parametrize("beyond", [0.05, 1e-4, 1e-6])

@@ -73,6 +73,17 @@ def test_dead_letters_count_by_share() -> None:
     assert (found.guardrail, found.value) == ("errors", pytest.approx(0.2))
 
 
+def test_a_share_just_beyond_its_limit_may_be_chance() -> None:
+    mixed = window()
+    mixed.rejected = 11  # Of 211: 5.2 %, where 5 % are the limit.
+    assert breaches(mixed) == []
+    some = Window(LIMITS)
+    for n in range(240):
+        far = {"features": Tensor.of(np.full(8, 9.0))} if n % 10 == 0 or n == 1 else {}
+        some.add(structs.replace(made(n), **far))
+    assert "outliers" not in {b.guardrail for b in breaches(some)}  # 10.4 %, of 240.
+
+
 def test_scores_that_moved_are_named_by_label() -> None:
     moved = window(probabilities={"Left": 0.9, "Right": 0.2})
     assert ("scores", "Left") in {(b.guardrail, b.label) for b in breaches(moved)}
