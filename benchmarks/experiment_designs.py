@@ -15,7 +15,7 @@ from benchmarks.experiments import STAGES, Share, assigned, bet
 from benchmarks.readings import readings
 from chexnet.experiments import loss_power
 from chexnet.experiments.gate import READ
-from chexnet.experiments.loss_power import LossPlan
+from chexnet.experiments.loss_plan import LossPlan
 from chexnet.experiments.statistics.betting import stakes
 from chexnet.experiments.statistics.holm import shared
 from chexnet.experiments.statistics.weights import LEAST

@@ -26,7 +26,7 @@ from chexnet.evaluation.delong import clustered, interval, mean
 from chexnet.evaluation.resampling import draws, ranking
 from chexnet.evaluation.scored import Finding
 from chexnet.experiments import loss_power, power
-from chexnet.experiments.loss_power import LossPlan
+from chexnet.experiments.loss_plan import LossPlan
 from chexnet.experiments.statistics.assigned import differences
 from chexnet.experiments.statistics.betting import Stakes, stakes
 from chexnet.experiments.statistics.ratio import evidence

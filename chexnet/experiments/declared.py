@@ -30,7 +30,7 @@ from msgspec import Meta, Struct
 from chexnet.errors import ConfigError
 from chexnet.experiments import loss_power, power
 from chexnet.experiments.decisions import is_name
-from chexnet.experiments.loss_power import LossPlan
+from chexnet.experiments.loss_plan import LossPlan
 from chexnet.experiments.statistics.holm import shared
 from chexnet.experiments.statistics.weights import LEAST
 from chexnet.messages import CHAMPION, PREVIOUS, Experiment

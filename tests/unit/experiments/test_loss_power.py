@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from chexnet.experiments.loss_power import LossPlan, patients_for_power, power
+from chexnet.experiments.loss_plan import LossPlan
+from chexnet.experiments.loss_power import patients_for_power, power
+from chexnet.experiments.statistics.assigned import differences
 from chexnet.experiments.statistics.betting import stakes
 
 PLAN = LossPlan(difference=0.05, spread=0.2)
@@ -52,3 +54,33 @@ def test_the_gate_opens_as_often_as_planned() -> None:
     bets = stakes(values, reach=1.0, planned=patients, confidence=0.95)
     opened = (bets.above(0.0) >= bets.rich).any(axis=1).mean()
     assert opened == pytest.approx(0.8, abs=0.05)  # Four Monte-Carlo errors.
+
+
+def test_the_gate_of_a_canary_opens_as_often_as_planned() -> None:
+    shares = (0.01, 0.05, 0.25, 0.5)
+    plan = LossPlan(
+        difference=0.06, spread=0.15, loss=0.2, stages=tuple((0.25, share) for share in shares)
+    )
+    patients, runs = patients_for_power(plan), 500
+    share = np.broadcast_to(np.repeat(shares, -(-patients // 4))[:patients], (runs, patients))
+    rng = np.random.default_rng(1)
+    drawn = rng.random(share.shape) < share
+    centre = np.where(drawn, 0.17, 0.23)  # Two kinds of patients, as no beta distribution has.
+    loss = centre + 0.15 * rng.choice([-1.0, 1.0], share.shape)
+    values, reach = differences(loss.clip(0, 1), drawn, share, 1.0)
+    bets = stakes(values, reach=reach, planned=patients, confidence=0.95)
+    opened = (bets.above(0.0) >= bets.rich).any(axis=1).mean()
+    assert opened == pytest.approx(0.8, abs=0.07)  # Four Monte-Carlo errors.
+
+
+def test_a_split_that_hardly_grows_needs_as_many_as_one_that_does_not() -> None:
+    halves = LossPlan(difference=0.03, spread=0.15, stages=((1.0, 0.5),))
+    almost = structs.replace(halves, stages=((0.5, 0.4999), (0.5, 0.5)))
+    simulated = patients_for_power(almost)
+    assert simulated == pytest.approx(patients_for_power(halves), rel=0.1)  # And rounded up.
+
+
+def test_a_canary_that_would_be_simulated_for_hours_is_refused() -> None:
+    plan = LossPlan(difference=0.001, spread=0.3, stages=((0.5, 0.05), (0.5, 0.5)))
+    with pytest.raises(ValueError, match="100,000 patients"):
+        patients_for_power(plan)
