@@ -16,6 +16,7 @@ NAMES = (
     "bus",
     "evaluation",
     "experiments",
+    "experiment_designs",
     "month",
 )
 
