@@ -6,7 +6,6 @@ import errno
 import logging
 import shutil
 import threading
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -231,10 +230,18 @@ class Line(threading.Thread):
                 return
 
     def _watch(self, job: pps.Job, run: JobRun) -> None:
-        """Interrupt a run whose job is killed."""
-        with suppress(ConnectionError, grpc.RpcError):
-            self._at.client.pps.inspect_job(job=job, wait=True)
-            run.interrupt_if_running()
+        """Interrupt a run whose job is killed, also after an outage."""
+        backoff = Backoff(self._ended)
+        while self._current is run:
+            try:
+                self._at.client.pps.inspect_job(job=job, wait=True)
+            except (ConnectionError, grpc.RpcError) as error:
+                if not _is_outage(error):  # The run meets it too.
+                    return
+                backoff.wait()
+            else:
+                run.interrupt_if_running()
+                return
 
     def _stumble(self, info: pps.JobInfo, tries: int, reason: str) -> None:
         """Try a job again that the runner itself has failed at, but not for ever."""

@@ -245,16 +245,38 @@ def test_two_runners_share_the_jobs_of_several_pipelines(site: Site) -> None:
     assert [runner.stop() for runner in runners] == [0, 0]
 
 
-def test_a_killed_version_store_is_waited_for(site: Site) -> None:
+@pytest.mark.parametrize("ends", ["in the outage", "after it"])
+def test_a_killed_version_store_is_waited_for(site: Site, ends: str) -> None:
+    names, runner = _kill_store_in_mid_job(site)
+    if ends == "in the outage":
+        site.open_gate()
+        site.until(lambda: '"event":"waiting","pipeline":"out"' in runner.log.read_text())
+    site.server.start()
+    site.open_gate()
+    site.check(names)
+    counts = site.counts()
+    assert counts.pop("out/gate") <= 2  # What nobody could be told of is done again.
+    assert counts == {f"out/{name}": 1 for name in names if name != "gate"}
+    assert runner.stop() == 0
+
+
+def test_a_job_that_is_stopped_after_an_outage_is_left(site: Site) -> None:
+    _, runner = _kill_store_in_mid_job(site)
+    site.server.start()
+    job = site.newest()
+    site.pipelines.stop_job("out", job.id, "a test")
+    site.until(lambda: not site.waiting())  # The transform was ended, and the gate is shut.
+    assert site.newest().state == "killed"
+    assert runner.stop() == 0
+
+
+def _kill_store_in_mid_job(site: Site) -> tuple[list[str], Runner]:
+    """Return when all but the gate is done, the store is gone, and the runner has seen it."""
     names = [*(f"a{n}" for n in range(DATUMS)), "gate"]
     site.put(*names)
     site.apply(gated=True)
     runner = site.run()
     site.until_waiting()
     site.server.kill()
-    site.until(lambda: '"event":"waiting","pipeline":"out"' in runner.log.read_text())
-    site.server.start()
-    site.until(lambda: site.counts()["out/gate"] == 2)
-    site.open_gate()
-    site.check(names)
-    assert runner.stop() == 0
+    site.until(lambda: '"event":"waiting"' in runner.log.read_text())
+    return names, runner
