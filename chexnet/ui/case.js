@@ -127,6 +127,8 @@ function render({ model, el }) {
     show(view);
     const { told, name, image, heat, ...rest } = view; // Those change nothing in the panel.
     const state = JSON.stringify([rest, again, idle]);
+    const asked = panel.querySelector(".cx-ask:not([hidden])");
+    if (asked && before.id === view.id && before.phase === view.phase && !view.pending) return; // It would vanish.
     if (state === drawn) return (before = view);
     const inside = panel.contains(document.activeElement);
     const held = [...panel.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
@@ -153,6 +155,7 @@ function render({ model, el }) {
       problem.hidden = false;
     }
   };
+  panel.addEventListener("cx-answered", draw);
   model.on("change:view", draw);
   model.on("msg:custom", hear);
   el.append(h("div", { className: "cx-left" }, head, element), h("div", { className: "cx-right" }, problem, panel));

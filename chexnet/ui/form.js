@@ -27,6 +27,7 @@ function confirmed(trigger) {
   const close = () => {
     element.hidden = true;
     trigger().focus();
+    element.dispatchEvent(new Event("cx-answered", { bubbles: true }));
   };
   const ask = (text, answer, act) => {
     say(question, text);

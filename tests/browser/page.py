@@ -10,6 +10,11 @@ from typing import TypedDict
 from playwright.sync_api import Locator, Page, expect
 
 MINUTE = 60_000  # Milliseconds: a kernel may start, a stack may be busy.
+KERNEL_IS_THERE = """async () => {
+    const base = JSON.parse(document.getElementById("jupyter-config-data").textContent).baseUrl;
+    const sessions = await (await fetch(`${base}api/sessions`)).json();
+    return sessions.some(({ kernel: one }) => one.execution_state === "idle" && one.connections);
+}"""
 
 
 class File(TypedDict):
@@ -42,10 +47,12 @@ class WorkspacePage:
     def run(self, url: str, token: str, notebook: str, appears: str) -> None:
         """Open a notebook and run its cell until what the selector names is there."""
         self._end_kernels(url, {"Authorization": f"token {token}"})
+        self.page.add_locator_handler(self.page.locator(".jp-Dialog"), self._accept)
         self.page.goto(f"{url}/doc/tree/{notebook}?token={token}", timeout=MINUTE)
         self.page.locator(".jp-Notebook-ExecutionIndicator").wait_for(timeout=MINUTE)
+        self.page.wait_for_function(KERNEL_IS_THERE, timeout=2 * MINUTE)
         prompt = self.page.locator(".jp-CodeCell .jp-InputPrompt").first
-        for _ in range(6):  # JupyterLab drops a run that comes while the kernel starts.
+        for _ in range(6):  # JupyterLab drops a run that comes before it has heard of the kernel.
             self.page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
             self.page.keyboard.press("Shift+Enter")
             try:  # Once: a second run closes the workspace of the first, which may still come up.
@@ -54,6 +61,11 @@ class WorkspacePage:
             except AssertionError:
                 continue
         self.page.locator(appears).first.wait_for(timeout=MINUTE)
+
+    def _accept(self, dialog: Locator) -> None:
+        """Let JupyterLab have its way, which asks for a kernel where one was slow to start."""
+        print(f"JupyterLab asked: {dialog.first.inner_text()}")
+        dialog.first.locator(".jp-mod-accept").click()
 
     def _end_kernels(self, url: str, headers: dict[str, str]) -> None:
         """End what an earlier test left: its workspace would be shown until ours replaces it."""

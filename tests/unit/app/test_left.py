@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from services.app.left import Left
@@ -40,4 +41,7 @@ def test_a_kernel_ends_when_its_page_was_gone_for_long_and_no_other_does() -> No
         await left.look()
         assert set(kernels.connections) == {"open", "heated"}
 
-    asyncio.run(story())
+    with ThreadPoolExecutor(
+        1
+    ) as own:  # Playwright's loop, of a test before, holds the main thread.
+        own.submit(asyncio.run, story()).result()
