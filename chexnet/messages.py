@@ -108,8 +108,9 @@ class Tensor(Struct, frozen=True):
 
     @classmethod
     def of(cls, array: NDArray[Any], dtype: str = "float16") -> Tensor:
-        """Pack `array`; half precision is enough for maps and features."""
-        packed = np.ascontiguousarray(array, dtype=dtype)
+        """Pack `array`; half precision is enough for maps and features, and ends at ±65,504."""
+        most = np.finfo(dtype).max
+        packed = np.ascontiguousarray(np.clip(array, -most, most), dtype=dtype)
         return cls(dtype, packed.shape, packed.tobytes())
 
     def array(self) -> NDArray[Any]:

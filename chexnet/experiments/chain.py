@@ -85,8 +85,9 @@ def verify(bus: Bus, store: Store) -> Verdict:
         bus: of the pipeline.
         store: of the same.
     """
+    # In this order: what is archived in between is an entry more, and none that is missing.
+    archived = store.offsets(REPO)[topics.AUDIT.name, 0] if store.head(REPO) else 0
     commit = store.head(REPO)
-    archived = store.offsets(REPO)[topics.AUDIT.name, 0] if commit else 0
     controls = bus.read([topics.CONTROL])
     try:
         written = list(controls.to_end())

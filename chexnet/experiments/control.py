@@ -86,24 +86,32 @@ class Follower:
             Unavailable: the bus is down, or control is of a schema that this version can't read:
                 no image is at fault for that.
         """
-        self._reader = self._reader or self._bus.read([topics.CONTROL])
-        self._control = _newest(self._reader.to_end(), self._control)
+        try:
+            self._reader = self._reader or self._bus.read([topics.CONTROL])
+            self._control = _newest(self._reader.to_end(), self._control)
+        except BaseException:
+            self.close()  # It is past records that were not taken: the next call begins anew.
+            raise
         return self._control
 
     def close(self) -> None:
         """Release the connection."""
         if self._reader is not None:
             self._reader.close()
+            self._reader = None
 
 
 def _newest(messages: Iterable[Message], known: Control) -> Control:
+    wrong: BadInput | None = None
     for message in messages:
         if message.key != known.model:
             continue
         try:
-            known = decode(message, Control)
+            known, wrong = decode(message, Control), None
         except BadInput as error:
-            raise Unavailable(f"Waiting for a control record that can be read: {error}") from error
+            wrong = error
+    if wrong is not None:
+        raise Unavailable(f"Waiting for a control record that can be read: {wrong}") from wrong
     return known
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from chexnet import topics
-from chexnet.errors import Refused, Stale
+from chexnet.errors import BadInput, Refused, Stale
 from chexnet.experiments import control as controls
 from chexnet.experiments import gate
 from chexnet.messages import (
@@ -216,10 +216,13 @@ def running(looked: Control) -> Experiment:
 
 
 def history(bus: Bus, model: str) -> Iterator[Audit]:
-    """Yield what was decided for `model`, oldest first."""
+    """Yield what was decided for `model`, oldest first, as far as this version can read it."""
     reader = bus.read([topics.AUDIT])
     try:
-        yield from (decode(m, Audit) for m in reader.to_end() if m.key == model)
+        for message in reader.to_end():
+            if message.key == model:
+                with suppress(BadInput):  # Of a newer version, or no audit: the chain names it.
+                    yield decode(message, Audit)
     finally:
         reader.close()
 

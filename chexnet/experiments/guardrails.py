@@ -5,7 +5,7 @@ They ask whether a version works, not whether it is better: that is the decisive
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import insort
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -88,17 +88,18 @@ class Window:
 
     def __init__(self, limits: GuardrailSettings) -> None:
         self._limits = limits
-        self._newest: deque[Prediction] = deque(maxlen=limits.window)
+        self.newest: list[Prediction] = []  # By their moments: topics are read part by part.
         self.answered = self.rejected = 0  # Since the version has its role.
 
     def add(self, prediction: Prediction) -> None:
         """Take a prediction; it stands for its image from now on."""
-        self._newest.append(prediction)
+        insort(self.newest, prediction, key=lambda p: p.predicted_at)
+        del self.newest[: -self._limits.window]
         self.answered += 1
 
     def __len__(self) -> int:
         """Return how many images it holds."""
-        return len(self._newest)
+        return len(self.newest)
 
     @property
     def enough(self) -> bool:
@@ -107,25 +108,25 @@ class Window:
 
     def seconds(self) -> float:
         """Return the 95th percentile of the time in serving."""
-        return float(np.quantile([p.seconds for p in self._newest], PART))
+        return float(np.quantile([p.seconds for p in self.newest], PART))
 
     def scores(self) -> Floats:
         """Return the probabilities, [n, L]."""
-        return np.array([list(p.probabilities.values()) for p in self._newest])
+        return np.array([list(p.probabilities.values()) for p in self.newest])
 
     def features(self) -> Floats | None:
         """Return the features, [n, D]; None of a model that has none."""
-        known = [p.features.array() for p in self._newest if p.features is not None]
+        known = [p.features.array() for p in self.newest if p.features is not None]
         return np.stack(known).astype(np.float64) if known else None
 
     @property
     def labels(self) -> list[str]:
         """The labels, in the order of the scores."""
-        return list(self._newest[-1].probabilities)
+        return list(self.newest[-1].probabilities)
 
     def read(self, known: dict[str, dict[str, Presence]]) -> Iterable[tuple[float, bool]]:
         """Yield probability and finding of what readers said of these images."""
-        for p in self._newest:
+        for p in self.newest:
             for label, said in known.get(p.image_id, {}).items():
                 if said in ("present", "absent") and label in p.probabilities:
                     yield p.probabilities[label], said == "present"

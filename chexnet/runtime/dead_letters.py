@@ -33,7 +33,8 @@ def letters(bus: Bus, topic: Topic) -> Iterator[Message]:
 def replay(bus: Bus, topic: Topic, limit: int) -> Replayed:
     """Send dead letters back to their topic, the oldest first; each goes back once.
 
-    A step that has a letter's result already skips it, since the upload's id is kept.
+    The upload's id is kept. Where several steps read the topic and one failed by its own fault, the
+    letter is for that one: the others have answered, and their answer stays.
     """
     subscription = bus.subscribe(topic.dlq, group=GROUP, instance="0")
     sent = kept = 0
@@ -55,4 +56,5 @@ def replay(bus: Bus, topic: Topic, limit: int) -> Replayed:
 
 
 def _again(headers: Headers) -> Headers:
-    return structs.replace(headers, attempt=headers.attempt + 1, extra={})
+    own = {"step": headers.extra["step"]} if headers.extra.get("error") == "internal" else {}
+    return structs.replace(headers, attempt=headers.attempt + 1, extra=own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from chexnet.messages import Audit, Control, Message, now
 from chexnet.runtime.health import Health
 from chexnet.runtime.stopping import Backoff
 from chexnet.settings import GuardrailSettings
-from chexnet.steps.ports import Bus
+from chexnet.steps.ports import Bus, Reader
 
 NAME = "guardian"
 LOOK = 0.5  # Seconds that a look waits for something new.
@@ -93,13 +93,13 @@ class Guardian:
         told = _told(watched, entries)
         seen = Seen(watched, self._usual, self._limits)
         with closing(self._bus.read(FOLLOWED, start=watched.since)) as reader:
-            while not self._stop.is_set() and not self._over(watched):
-                messages = reader.poll(timeout=LOOK)
+            for come in _looks(reader):
+                if self._stop.is_set() or self._over(watched):
+                    break
                 stage = self._due(watched, seen)
-                if stage is not None:  # A backlog may hold what speaks against it.
-                    messages += reader.to_end()
+                more = () if stage is None else reader.to_end()  # It may speak against it.
                 try:
-                    if self._look(watched, seen, messages, told):
+                    if self._look(watched, seen, [*come, *more], told):
                         break
                 except Refused as refused:  # What was seen stays; so it is tried again.
                     self._waits(refused)
@@ -223,6 +223,16 @@ class Guardian:
 
     def _by(self, reason: str) -> By:
         return By(who=NAME, at=self._clock(), reason=reason)
+
+
+def _looks(reader: Reader) -> Iterator[Iterable[Message]]:
+    """Yield what has come: first all of the backlog, half of which may blame whom all of it spares.
+
+    So it is taken at once, before anything is decided; then what comes.
+    """
+    yield reader.to_end()
+    while True:
+        yield reader.poll(timeout=LOOK)
 
 
 def _challengers(watched: Watch) -> list[Question]:

@@ -21,6 +21,7 @@ from chexnet.steps.ports import Serving
 
 Kind = Literal["answer", "shadow"]
 Outputs = dict[str, NDArray[np.float32]]
+STEPS = {"answer": "router", "shadow": "shadow"}  # Who a dead letter names.
 
 
 class Predict:
@@ -60,6 +61,8 @@ class Predict:
         results: list[list[Message | Rejected]] = [[] for _ in images]
         wanted: dict[tuple[str, int], list[int]] = defaultdict(list)
         for i, image in enumerate(images):
+            if image.headers.extra.get("step", STEPS[self._kind]) != STEPS[self._kind]:
+                continue  # Sent again for another step, which failed on it; this one has answered.
             if (reason := self._fault(image)) is not None:
                 if self._kind == "answer":  # Its shadow would reject it a second time.
                     results[i].append(Rejected(message=image, code="image", reason=reason))
@@ -114,6 +117,8 @@ class Predict:
                 f"Waiting for version {version} of {control.model}: {error}"
             ) from error
         seconds = time.perf_counter() - began
+        if not all(np.isfinite(values).all() for values in outputs.values()):
+            raise ValueError("its outputs must be numbers. Received: NaN or an infinity.")
         return [
             self._message(m, {k: v[n] for k, v in outputs.items()}, arm, version, control, seconds)
             for n, m in enumerate(asked)

@@ -104,14 +104,16 @@ class OneByOne:
             process.kill()
 
 
+Running = tuple[Process, NextDatum]  # A process and the server that it asks, which ends with it.
+
+
 class Batching:
     """Keeps the command running, and gives it datum after datum as it asks for them."""
 
     def __init__(self, transform: pps.Transform) -> None:
         self._transform = transform
         self._handler = OneByOne(transform)
-        self._asks = NextDatum()
-        self._process: Process | None = None
+        self._running: Running | None = None
         self._closed = False
         self._say: Say = lambda _: None
 
@@ -120,58 +122,58 @@ class Batching:
         if self._closed:
             raise Closed
         self._say = say
-        if self._process is None and (wrong := self._start()):
-            return wrong
-        self._asks.give({**self._transform.env, **scratch.environment})
-        return self._outcome(timeout)
+        running = self._running or self._start()
+        if isinstance(running, str):
+            return running
+        _, asks = running
+        asks.give({**self._transform.env, **scratch.environment})
+        return self._outcome(running, timeout)
 
     def handle(self, scratch: Scratch, say: Say, timeout: float | None) -> str | None:
         """Run the error handler on a datum."""
         return self._handler.handle(scratch, say, timeout)
 
-    def _start(self) -> str | None:
-        """Start the command; return when it asks for its first datum."""
-        self._asks = NextDatum()
-        environment = {**self._transform.env, "PPS_WORKER_GRPC_PORT": str(self._asks.port)}
+    def _start(self) -> Running | str:
+        """Start the command; return when it asks for its first datum, or what is wrong."""
+        asks = NextDatum()
+        environment = {**self._transform.env, "PPS_WORKER_GRPC_PORT": str(asks.port)}
         cmd, stdin = self._transform.cmd, self._transform.stdin
         try:
-            self._process = _start(
-                self._transform, cmd, stdin, environment, self._pass_on, self._asks.end
-            )
+            process = _start(self._transform, cmd, stdin, environment, self._pass_on, asks.end)
         except OSError as error:
+            asks.end(-1)
             return f"its command {cmd[0] if cmd else ''!r} does not start: {error.strerror}"
+        self._running = running = process, asks
         if self._closed:  # `close` may have come too early to see the process.
-            self._process.kill()
-        return self._outcome(READY)
+            process.kill()
+        return self._outcome(running, READY) or running
 
     def _pass_on(self, data: bytes) -> None:
         self._say(data)  # To the datum of the moment.
 
-    def _outcome(self, timeout: float | None) -> str | None:
+    def _outcome(self, running: Running, timeout: float | None) -> str | None:
         """Wait for the next request, which tells how the datum before went."""
-        process = self._process
+        process, asks = running
         try:
-            asked = self._asks.asked(timeout)
+            asked = asks.asked(timeout)
         except queue.Empty:
-            if process is not None:
-                process.kill()
-            self._process = None
+            process.kill()
+            self._running = None
             return f"it took longer than {timeout:.0f} s"
         if self._closed:
             raise Closed
         if isinstance(asked, int):
-            self._process = None
+            self._running = None
             return _ended(asked)
-        if process is not None:
-            process.drain()  # What it wrote belongs to the datum that it has just ended.
+        process.drain()  # What it wrote belongs to the datum that it has just ended.
         return asked or None
 
     def close(self) -> None:
         """Kill what runs."""
         self._closed = True
         self._handler.close()
-        if (process := self._process) is not None:
-            process.kill()
+        if (running := self._running) is not None:
+            running[0].kill()
 
 
 def _start(

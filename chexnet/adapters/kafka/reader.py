@@ -58,8 +58,8 @@ class KafkaReader:
             self._next = self._consumer.end_offsets(everything)
         elif isinstance(start, datetime):
             asked = {tp: int(start.timestamp() * 1000) for tp in everything}
+            ends = self._consumer.end_offsets(everything)  # First: what comes in between is read.
             found = self._consumer.offsets_for_times(asked)
-            ends = self._consumer.end_offsets(everything)
             self._next = {tp: found[tp].offset if found.get(tp) else ends[tp] for tp in everything}
         elif not isinstance(start, str):
             place = {tp: (self._topics[tp.topic].name, tp.partition) for tp in everything}

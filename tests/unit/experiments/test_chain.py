@@ -251,3 +251,25 @@ def test_who_decides_while_it_is_checked_breaks_nothing(five) -> None:
     bus.__class__ = Busy
     found = chain.verify(bus, store)
     assert (found.broken, found.waiting) == ("", 2)
+
+
+def test_what_is_archived_while_it_is_checked_breaks_nothing(five) -> None:
+    bus, store = five
+    decide(bus, 2)
+
+    class Busy(MemoryStore):
+        def offsets(self, repo):
+            self.__class__ = MemoryStore
+            found = self.offsets(repo)
+            archive(bus, self)
+            return found
+
+        def head(self, repo):
+            found = MemoryStore.head(self, repo)
+            if found is not None:
+                self.__class__ = MemoryStore
+                archive(bus, self)
+            return found
+
+    store.__class__ = Busy
+    assert chain.verify(bus, store).broken == ""

@@ -108,3 +108,49 @@ def test_a_follower_waits_where_control_is_of_a_newer_schema() -> None:
     bus.send([Message(topic=topics.CONTROL, key="xray", value=value, headers=headers)])
     with pytest.raises(Unavailable, match=r"control/1.*'control/9'"):
         Follower(bus, "xray").current()
+
+
+def test_a_follower_never_goes_on_past_control_that_it_could_not_read() -> None:
+    bus = MemoryBus()
+    promote(bus, 1, expected=0)
+    follower = Follower(bus, "xray")
+    assert follower.current().champion == 1
+    headers = Headers(schema="control/9", created_at=AT)
+    value = Control.empty("xray").encode()
+    bus.send([Message(topic=topics.CONTROL, key="xray", value=value, headers=headers)])
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            follower.current()
+    newer = structs.replace(Control.empty("xray"), revision=3, champion=3)
+    headers = Headers(schema="control/1", created_at=AT)
+    bus.send([Message(topic=topics.CONTROL, key="xray", value=newer.encode(), headers=headers)])
+    assert follower.current().champion == 3
+
+
+class Breaking(MemoryBus):
+    """A bus that goes down once a reader has given the first record."""
+
+    down = False
+
+    def read(self, *args, **kwargs):
+        reader, to_end = super().read(*args, **kwargs), MemoryBus.read(self, *args, **kwargs).to_end
+
+        def broken():
+            for message in to_end():
+                yield message
+                if self.down:
+                    raise Unavailable("gone")
+
+        reader.to_end = broken
+        return reader
+
+
+def test_a_follower_has_read_nothing_of_what_an_outage_broke_off() -> None:
+    bus = Breaking()
+    promote(bus, 1, expected=0)
+    follower = Follower(bus, "xray")
+    bus.down = True
+    with pytest.raises(Unavailable):
+        follower.current()
+    bus.down = False
+    assert follower.current().champion == 1

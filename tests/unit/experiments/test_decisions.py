@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 import pytest
 from msgspec import structs
 
+from chexnet import topics
 from chexnet.adapters.memory import MemoryBus
 from chexnet.errors import Refused, Stale
 from chexnet.experiments import decisions
 from chexnet.experiments.control import read
 from chexnet.experiments.decisions import By
-from chexnet.messages import Control
+from chexnet.messages import Control, Headers, Message
 from tests.unit.experiments.records import experiment
 
 ME = By(who="me", at=datetime(2026, 1, 2, tzinfo=UTC))
@@ -264,3 +265,11 @@ def test_only_a_holdback_that_there_is_can_be_ended(champion_1: MemoryBus) -> No
 def test_no_arm_is_called_as_what_a_holdback_answers_with(champion_1: MemoryBus) -> None:
     with pytest.raises(Refused, match="'previous'"):
         start(champion_1, {"previous": 2})
+
+
+def test_the_history_passes_over_what_this_version_can_not_read() -> None:
+    bus = MemoryBus()
+    headers = Headers(schema="audit/1", created_at=ME.at)
+    bus.send([Message(topic=topics.AUDIT, key="xray", value=b"{}", headers=headers)])
+    keep(bus, 1)
+    assert [entry.action for entry in decisions.history(bus, "xray")] == ["release"]

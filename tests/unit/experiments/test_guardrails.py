@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -15,6 +17,7 @@ from chexnet.settings import GuardrailSettings
 from tests.unit.experiments.records import prediction
 
 LIMITS = GuardrailSettings()
+AT = datetime(2026, 1, 2, tzinfo=UTC)
 RANDOM = np.random.default_rng(1)
 LABELS = ("Left", "Right")
 FEATURES = RANDOM.normal(2, 1, (3000, 8))
@@ -136,3 +139,12 @@ def test_the_champions_drift_spares_the_same_label_and_about_as_much(
     own: Breach, others: Breach, blamed: bool
 ) -> None:
     assert guardrails.blamed([own], [others]) == ([own] if blamed else [])
+
+
+def test_the_newest_images_are_so_by_their_moments_and_not_as_they_were_read() -> None:
+    filled, limits = Window(LIMITS), LIMITS.window
+    moments = [AT + timedelta(minutes=n) for n in range(limits + 50)]
+    for moment in [*moments[100:], *moments[:100]]:
+        filled.add(structs.replace(made(0), predicted_at=moment))
+    assert [p.predicted_at for p in filled.newest] == moments[50:]
+    assert filled.answered == limits + 50

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,18 @@ def test_a_log_is_given_in_pieces_worth_writing() -> None:
     assert log.take(all_=False) == b"little\n" + b"x" * ENOUGH
     log.say(b"last\n")
     assert log.take(all_=True) == b"last\n"
+
+
+def test_a_worker_that_has_come_and_gone_leaves_no_thread(tmp_path: Path) -> None:
+    scratch = Scratch(Datum("d", (), "h"), tmp_path, {"CHEXNET_PFS": str(tmp_path)})
+    before = threading.active_count()
+    for cmd in (["true"], ["no-such-command"]):
+        for _ in range(5):
+            worker = Batching(pps.Transform(cmd=cmd))
+            assert worker.run(scratch, lambda _: None, None)
+            worker.close()
+            Batching(pps.Transform(cmd=cmd)).close()
+    due = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < due:
+        time.sleep(0.05)  # gRPC's threads end by themselves, soon.
+    assert threading.active_count() <= before

@@ -137,3 +137,25 @@ def test_who_is_held_back_is_answered_by_the_previous_champion_and_the_record_sa
         ("previous", 3, None),
     }
     assert all(assign(held, p.unit).answer == (p.arm, p.version) for p in made)
+
+
+def test_a_version_that_answers_no_numbers_has_failed() -> None:
+    class Broken(Versions):
+        def predict(self, version: int, x: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+            said = super().predict(version, x)
+            return {**said, "features": np.full((len(x), 4), np.nan, np.float32)}
+
+    with pytest.raises(Failed, match="Version 1, ValueError: its outputs must be numbers"):
+        predictor("answer", Broken(1))([image("p")], control())
+
+
+@pytest.mark.parametrize(("step", "answers", "shadows"), [("router", 1, 0), ("shadow", 0, 1)])
+def test_an_image_that_is_sent_again_is_for_the_step_that_failed(
+    step: str, answers: int, shadows: int
+) -> None:
+    sent = image("p")
+    headers = structs.replace(sent.headers, attempt=1, extra={"step": step})
+    again = [structs.replace(sent, headers=headers)]
+    serving, now = Versions(1, 2), control("shadow")
+    assert len(records(predictor("answer", serving)(again, now))) == answers
+    assert len(records(predictor("shadow", serving)(again, now))) == shadows
