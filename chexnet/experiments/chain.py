@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from chexnet import topics
-from chexnet.errors import BadInput, NotFound
+from chexnet.errors import BadInput, NotFound, Unavailable
 from chexnet.messages import Audit, Control, Message, decode, decode_json, sha256
 from chexnet.steps.ports import Bus, Store
 
@@ -52,17 +52,26 @@ class Chain:
     """
 
     def __init__(self, store: Store) -> None:
-        self._head = head(store)
+        last = _last(store)
+        self._head = _after(last) if last else NONE
+        self._reached = last.offset if last else -1
 
     def __call__(self, message: Message) -> tuple[str, bytes]:
-        """Return the path and the bytes of the entry that `message` becomes."""
+        """Return the path and the bytes of the entry that `message` becomes.
+
+        Raises:
+            Unavailable: it has one: a commit ended between two looks at the store. Begin anew.
+        """
+        if message.offset <= self._reached:
+            rule = f"The chain goes on behind the record at offset {self._reached}."
+            raise Unavailable(f"{rule} Received: that at {message.offset}, which has its entry.")
         entry = Entry(
             number=self._head.number + 1,
             offset=message.offset,
             previous=self._head.sha256,
             record=_text(message),
         )
-        self._head = _after(entry)
+        self._head, self._reached = _after(entry), message.offset
         return path(message.offset), entry.encode()
 
 
@@ -119,9 +128,14 @@ def verify(bus: Bus, store: Store) -> Verdict:
 
 def head(store: Store) -> Head:
     """Return where the archived chain ends."""
+    last = _last(store)
+    return _after(last) if last else NONE
+
+
+def _last(store: Store) -> Entry | None:
     if (commit := store.head(REPO)) is None or not (paths := store.list(REPO, DATA, commit)):
-        return NONE
-    return _after(msgspec.json.decode(store.read(REPO, paths[-1], commit), type=Entry))
+        return None
+    return msgspec.json.decode(store.read(REPO, paths[-1], commit), type=Entry)
 
 
 def archived(store: Store, offset: int) -> Head | None:

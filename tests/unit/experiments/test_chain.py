@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from chexnet.adapters.memory import MemoryBus, MemoryStore
+from chexnet.errors import Unavailable
 from chexnet.experiments import chain, decisions
 from chexnet.experiments.control import read
 from chexnet.experiments.decisions import By
@@ -273,3 +274,10 @@ def test_what_is_archived_while_it_is_checked_breaks_nothing(five) -> None:
 
     store.__class__ = Busy
     assert chain.verify(bus, store).broken == ""
+
+
+def test_a_record_that_was_archived_between_two_looks_gets_no_second_entry(five) -> None:
+    bus, store = five
+    (again, *_) = bus.read([AUDIT]).to_end()
+    with pytest.raises(Unavailable, match="goes on behind the record at offset"):
+        chain.Chain(store)(again)
