@@ -2,6 +2,7 @@
 // Before a reading is recorded the kernel sends no output at all: there is nothing here to peek at.
 
 const FOCUSABLE = "button, input, textarea";
+const PATIENCE = 15_000; // Milliseconds; a kernel says at once that a reading is on its way.
 
 function render({ model, el }) {
   own(el, "cx-case");
@@ -16,16 +17,27 @@ function render({ model, el }) {
   let sent = ""; // The case whose record or output is awaited; focus then follows it.
   let onward = false; // Whether the next case was asked for here.
   let idle = ""; // Why there is no next.
+  let silent = 0; // The timer of an answer.
 
   const draftOf = (key, start) => {
     if (!drafts.has(key)) drafts.set(key, new Draft(start));
     return drafts.get(key);
   };
+  const disable = (off) => panel.querySelectorAll("fieldset").forEach((fields) => (fields.disabled = off));
+  const complain = (text) => {
+    say(problem, text);
+    problem.hidden = false;
+  };
   const tell = (view, message) => {
     sent = view.id;
     problem.hidden = true;
-    panel.querySelectorAll("fieldset").forEach((fields) => (fields.disabled = true));
+    disable(true);
     model.send({ id: view.id, ...message });
+    clearTimeout(silent);
+    silent = setTimeout(() => {
+      disable(false);
+      complain("No answer: the page may have lost its kernel, and this may not be recorded. Try again; if it stays so, copy your note and reload the page.");
+    }, PATIENCE);
   };
   /** A form over a draft, and its boxes over the film. */
   const reading = (view, draft, expects, more) => {
@@ -57,6 +69,11 @@ function render({ model, el }) {
     reading(view, draftOf(`${view.id}+`, view.comment ?? view.reading), "assisted", {
       few: null,
       skip: null,
+      leave: () => {
+        again = false;
+        draw();
+        first();
+      },
       titles: {
         head: "Assisted reading",
         hint: "Recorded apart from your blinded reading, with the output that you were shown.",
@@ -132,7 +149,11 @@ function render({ model, el }) {
     if (state === drawn) return (before = view);
     const inside = panel.contains(document.activeElement);
     const held = [...panel.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
-    boxes.show([]);
+    const goesOn = view.phase === "blinded" && before.id === view.id; // Its boxes stay, and its pen.
+    if (!goesOn) boxes.show([]);
+    clearTimeout(silent);
+    const { selectionStart: from, selectionEnd: to } = document.activeElement ?? {};
+    const noting = inside && before.id === view.id && document.activeElement.matches(".cx-note");
     const parts = {
       none: () => message("Choose or drop files on the left, then read them here."),
       refused: () => [h("p", { className: "cx-problem" }, view.error)],
@@ -143,6 +164,7 @@ function render({ model, el }) {
     }[view.phase]();
     panel.replaceChildren(...parts);
     refocus(view, held, inside);
+    if (noting && document.activeElement.matches(".cx-note")) document.activeElement.setSelectionRange(from, to);
     [drawn, before] = [state, view];
   };
   const hear = (told) => {
@@ -150,17 +172,19 @@ function render({ model, el }) {
       onward = false;
       idle = told.text;
       draw();
-    } else if (told.type === "problem" && told.id === before.id) {
-      say(problem, told.text);
-      problem.hidden = false;
+    } else if (told.type === "problem" && (told.name || told.id === before.id)) { // A reading's is told anywhere.
+      complain(told.id === before.id ? told.text : `${called(told.id, told.name)}: ${told.text}`);
     }
   };
   panel.addEventListener("cx-answered", draw);
+  const unguard = guard(() => [...drafts.values()].some((draft) => draft.open));
   model.on("change:view", draw);
   model.on("msg:custom", hear);
   el.append(h("div", { className: "cx-left" }, head, element), h("div", { className: "cx-right" }, problem, panel));
   draw();
   return () => {
+    clearTimeout(silent);
+    unguard();
     close();
     model.off("change:view", draw);
     model.off("msg:custom", hear);

@@ -255,5 +255,6 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
                 self._pending.discard(case.case_id)
                 self.redraw(self._control)
             if problem:
-                self.send({"type": "problem", "id": case.case_id, "text": problem})
+                told = {"id": case.case_id, "name": case.title, "text": problem}
+                self.send({"type": "problem", **told})
             self._changed()

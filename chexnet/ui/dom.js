@@ -33,6 +33,22 @@ function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/**
+ * Ask before the page is left while something is open; return what ends that.
+ *
+ * Ahead of other listeners: Voilà's ends the kernel whatever is answered. A kernel that is left is
+ * ended by its server.
+ */
+function guard(open) {
+  const ask = (event) => {
+    if (!open()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  window.addEventListener("beforeunload", ask, true);
+  return () => window.removeEventListener("beforeunload", ask, true);
+}
+
 /** Return a URL for the bytes of a PNG; the caller revokes it. */
 function pngUrl(bytes) {
   return URL.createObjectURL(new Blob([bytes], { type: "image/png" }));

@@ -7,6 +7,7 @@ class Draft {
     const { findings = {}, boxes = [], note = "" } = said ?? {};
     Object.assign(this, { findings: { ...findings }, boxes: [...boxes], note });
     this.steps = []; // What each change replaced.
+    this.first = note;
     this.changed = () => {}; // Who shows it says what to do.
   }
 
@@ -14,6 +15,11 @@ class Draft {
     this.steps.push({ findings: this.findings, boxes: this.boxes });
     Object.assign(this, values);
     this.changed();
+  }
+
+  /** Whether there is something that was not recorded. */
+  get open() {
+    return this.steps.length > 0 || this.note !== this.first;
   }
 
   undo() {

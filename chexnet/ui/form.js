@@ -72,6 +72,7 @@ function row(label, first, draft, next) {
     const choice = CHOICES.find(([, , key]) => key === event.key.toLowerCase());
     if (!choice) return;
     event.preventDefault();
+    if (event.repeat) return; // A key that is held is one answer.
     draft.mark([label], choice[0]);
     next();
   });
@@ -85,9 +86,10 @@ function row(label, first, draft, next) {
 /**
  * Return the form and what brings it up to date after a change of the draft.
  *
- * `few` says what is asked before a reading of few findings is recorded; `skip` shows the output.
+ * `few` says what is asked before a reading of few findings is recorded; `skip` shows the output;
+ * `leave` goes back to it.
  */
-function form({ labels, draft, titles, pending, record, few, skip }) {
+function form({ labels, draft, titles, pending, record, few, skip, leave }) {
   const rows = labels.map((label, at) => row(label, at === 0, draft, () => (rows[at + 1] ?? { focus: () => send.focus() }).focus()));
   const left = () => labels.filter((label) => draft.of(label) === NOT);
   const note = h("textarea", {
@@ -121,6 +123,7 @@ function form({ labels, draft, titles, pending, record, few, skip }) {
     );
     actions.append(peek);
   }
+  if (leave) actions.append(button("Back to the output", "", leave));
   const all = h("fieldset", { className: "cx-fields", disabled: pending }, ...rows.map(({ element }) => element), note, actions, asking.element);
   const update = () => {
     rows.forEach((one) => one.update());

@@ -25,9 +25,10 @@ class Sender {
   }
 
   add(files, patient) {
-    if (!this.left) this.added = 0;
+    const idle = !this.left;
+    if (idle) this.added = 0;
     this.added += files.length;
-    for (const file of files) this.queue.push([file, patient]);
+    files.forEach((file, at) => this.queue.push([file, patient, idle && at === 0]));
     while (this.workers < AT_ONCE && this.queue.length) this.work();
     this.changed();
   }
@@ -50,10 +51,11 @@ class Sender {
     this.changed();
   }
 
-  async send(file, patient) {
+  /** Send a file; the `first` of many is shown, the others leave the reader alone. */
+  async send(file, patient, first) {
     const id = [...crypto.getRandomValues(new Uint8Array(12))].map((b) => b.toString(16).padStart(2, "0")).join("");
     NAMES.set(id, file.name);
-    const begin = { type: "begin", id, size: file.size, patient };
+    const begin = { type: "begin", id, size: file.size, patient, first };
     let at = 0;
     try {
       for (let go = true; go && (at === 0 || at < file.size); at += PIECE) {

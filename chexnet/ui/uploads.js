@@ -82,18 +82,18 @@ function render({ model, el }) {
   const leave = (event) => {
     if (!inside(event.relatedTarget)) whole().classList.remove("cx-over");
   };
-  const warn = (event) => sender.left && event.preventDefault();
+  const unguard = guard(() => sender.left);
   const giveUp = () => sender.close();
   const listeners = [
     [document, "dragover", drag],
     [document, "drop", drag],
     [document, "dragleave", leave],
-    [window, "beforeunload", warn],
     [window, "pagehide", giveUp],
   ];
   listeners.forEach(([target, name, heard]) => target.addEventListener(name, heard));
   return () => {
     listeners.forEach(([target, name, heard]) => target.removeEventListener(name, heard));
+    unguard();
     sender.close();
     close();
   };

@@ -102,7 +102,8 @@ class Uploads(anywidget.AnyWidget):  # type: ignore[misc]
             case {"type": "begin", "id": str(file_id), "size": int(size)}:
                 patient = str(message.get("patient", "")).strip()
                 self._answer(file_id, self._inbox.begin(file_id, size, piece, patient))
-                self._arrive(file_id)
+                if message.get("first", True):
+                    self._arrive(file_id)
             case {"type": "piece", "id": str(file_id)}:
                 self._answer(file_id, self._inbox.add(file_id, piece))
             case {"type": "abandon", "id": str(file_id), "why": str(why)}:

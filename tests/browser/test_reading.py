@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from chexnet.errors import Unavailable
 from tests.browser import memory_site
 from tests.browser.page import MINUTE, WorkspacePage
 from tests.browser.plain import PlainPage
 from tests.browser.test_memory import files
+from tests.browser.test_uploads import CANCELLED
 from tests.browser.test_viewer import planted
 
 pytestmark = pytest.mark.browser
@@ -219,3 +222,100 @@ def test_research_use_only_is_said_on_the_film_below_the_output_and_in_full_scre
     page.wait_for_function("document.fullscreenElement !== null")
     expect(notice).to_be_in_viewport()
     expect(notice).to_have_text("Research use only")
+
+
+@pytest.fixture
+def one(workspace: PlainPage) -> PlainPage:
+    """A workspace with one case that can be read."""
+    workspace.choose(files(1))
+    workspace.wait("trace-00000.csv", "Ready to read")
+    return workspace
+
+
+def test_a_key_that_is_held_is_one_answer(one: PlainPage) -> None:
+    page = one.page
+    page.get_by_role("radiogroup", name="Fast", exact=True).get_by_role("radio").first.focus()
+    for _ in range(4):
+        page.keyboard.down("a")
+    page.keyboard.up("a")
+    expect(page.get_by_text("1 of 3 assessed")).to_be_visible()
+
+
+def test_an_assisted_reading_can_be_left_for_the_output_that_it_is_about(one: PlainPage) -> None:
+    one.peek()
+    expect(one.outputs).to_have_count(3)
+    one.page.get_by_role("button", name="Add an assisted reading").click()
+    one.say("Fast", "Present")
+    expect(one.outputs).to_have_count(0)
+    one.page.get_by_role("button", name="Back to the output").click()
+    expect(one.outputs).to_have_count(3)
+    one.page.get_by_role("button", name="Add an assisted reading").click()
+    expect(one.page.get_by_text("1 of 3 assessed")).to_be_visible()  # It was kept.
+
+
+def test_a_page_with_marks_that_are_not_recorded_asks_before_it_goes(one: PlainPage) -> None:
+    leaves = ["beforeunload", False]
+    assert not one.page.evaluate(CANCELLED, leaves)
+    one.say("Fast", "Present")
+    assert one.page.evaluate(CANCELLED, leaves)
+    one.page.get_by_role("button", name="Undo").click()
+    assert not one.page.evaluate(CANCELLED, leaves)
+    one.page.get_by_label("Note").fill("Seen twice.")
+    assert one.page.evaluate(CANCELLED, leaves)
+    one.say("Fast", "Present")
+    one.record()
+    expect(one.outputs).to_have_count(3)
+    assert not one.page.evaluate(CANCELLED, leaves)
+
+
+def test_the_first_of_many_files_is_shown_and_the_others_interrupt_nobody(
+    workspace: PlainPage,
+) -> None:
+    begun = []
+
+    def hear(_: object, message: dict[str, object], __: object) -> None:
+        if message["type"] == "begin":
+            begun.append(message["first"])
+
+    workspace.workspace.uploads.on_msg(hear)
+    workspace.choose(files(3))
+    expect(workspace.page.get_by_text("3, 3 to read")).to_be_visible(timeout=MINUTE)
+    assert begun == [True, False, False]
+
+
+def test_a_reading_that_could_not_be_recorded_is_told_also_beside_another_case(
+    workspace: PlainPage,
+) -> None:
+    down = threading.Event()
+
+    def fail(*_: object, **__: object) -> None:
+        down.wait()
+        raise Unavailable("The bus is down.")
+
+    workspace.choose(files(2))
+    expect(workspace.page.get_by_text("2, 2 to read")).to_be_visible(timeout=MINUTE)
+    workspace.row("trace-00000.csv").click()
+    workspace.say("Fast", "Present")
+    workspace.workspace.readings.record = fail
+    workspace.record()
+    workspace.row("trace-00001.csv").click()
+    expect(workspace.page.get_by_text("0 of 3 assessed")).to_be_visible()
+    down.set()
+    told = workspace.page.get_by_text("trace-00000.csv: The bus is down.")
+    expect(told).to_be_visible()
+    workspace.row("trace-00000.csv").click()
+    expect(workspace.page.get_by_text("1 of 3 assessed")).to_be_visible()
+
+
+def test_a_kernel_that_answers_no_more_is_told_and_nothing_marked_is_lost(one: PlainPage) -> None:
+    page = one.page
+    one.say("Fast", "Present")
+    page.get_by_role("button", name="Mark the rest absent").click()
+    page.clock.install()
+    page.evaluate("window.tell = () => {}")
+    page.get_by_role("button", name="Record and reveal").click()
+    expect(page.get_by_role("button", name="Record and reveal")).to_be_disabled()
+    page.clock.fast_forward(20_000)
+    expect(page.get_by_text("the page may have lost its kernel")).to_be_visible()
+    expect(page.get_by_role("button", name="Record and reveal")).to_be_enabled()
+    expect(page.get_by_text("3 of 3 assessed")).to_be_visible()

@@ -35,13 +35,18 @@ def workspace(pipeline: Pipeline) -> Iterator[Workspace]:
 
 
 def send(
-    workspace: Workspace, data: bytes, name: str = "a", piece: int = 1000, patient: str = ""
+    workspace: Workspace,
+    data: bytes,
+    name: str = "a",
+    piece: int = 1000,
+    patient: str = "",
+    first: bool = True,
 ) -> str:
     """Do what the page does with a file."""
     hear = workspace.uploads._handle_custom_msg
-    first, *rest = range(0, max(len(data), 1), piece)
-    message = {"type": "begin", "id": name, "size": len(data), "patient": patient}
-    hear(message, [memoryview(data[first : first + piece])])
+    start, *rest = range(0, max(len(data), 1), piece)
+    message = {"type": "begin", "id": name, "size": len(data), "patient": patient, "first": first}
+    hear(message, [memoryview(data[start : start + piece])])
     for at in rest:
         hear({"type": "piece", "id": name}, [memoryview(data[at : at + piece])])
     return name
@@ -233,6 +238,18 @@ def test_an_archive_becomes_a_case_for_each_member_and_its_bad_ones_say_why(
     rows = sorted(workspace.uploads.rows, key=lambda r: r["index"])
     assert [(r["archive"], r["state"]) for r in rows] == [("zip", "sent"), ("zip", "refused")]
     assert workspace.uploads.chosen == rows[0]["id"]  # The reader stays with what was chosen.
+
+
+def test_a_revealed_case_stays_while_others_of_its_batch_come(workspace, pipeline) -> None:
+    answered(workspace, pipeline)
+    until(lambda: workspace.case.view.get("answered"))
+    tell(workspace, type="skip")
+    revealed(workspace)
+    shown = workspace.uploads.chosen
+    send(workspace, DATA + b"9\n", name="later", first=False)
+    assert workspace.uploads.chosen == shown
+    send(workspace, DATA + b"8\n", name="another batch")
+    assert workspace.uploads.chosen == "another batch"
 
 
 def test_the_notice_is_always_there(workspace) -> None:
