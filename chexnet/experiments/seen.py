@@ -41,12 +41,15 @@ class Seen:
         self.figures: dict[int, list[Breach]] = {}
         self.found: dict[int, list[Breach]] = {}
 
-    def take(self, messages: Iterable[Message]) -> None:
-        """Take what has come, and measure every version again."""
-        read = len(self._reads)
+    def take(self, messages: Iterable[Message]) -> bool:
+        """Take what has come, one by one, and measure every version again; say whether any has."""
+        read, taken = len(self._reads), False
         for message in messages:
+            taken = True
             with suppress(BadInput):  # The archiver sends it to the DLQ.
                 self._one(message)
+        if not taken:
+            return False
         if len(self._reads) > read:
             self._known = {image: truth.findings for image, truth in truths(self._reads).items()}
         against = {q.version: self.windows[q.against] for q in self._watch.questions}
@@ -62,6 +65,7 @@ class Seen:
             for version, window in self.windows.items()
         }
         self.found = {v: guardrails.passed(figures) for v, figures in self.figures.items()}
+        return True
 
     @property
     def breaches(self) -> list[Breach]:

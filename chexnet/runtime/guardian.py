@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Literal
 
 from msgspec import to_builtins
@@ -99,7 +100,7 @@ class Guardian:
                 stage = self._due(watched, seen)
                 more = () if stage is None else reader.to_end()  # It may speak against it.
                 try:
-                    if self._look(watched, seen, [*come, *more], told):
+                    if self._look(watched, seen, chain(come, more), told):
                         break
                 except Refused as refused:  # What was seen stays; so it is tried again.
                     self._waits(refused)
@@ -114,11 +115,10 @@ class Guardian:
         return late or self._control.current().revision != watched.control.revision
 
     def _look(
-        self, watched: Watch, seen: Seen, messages: Sequence[Message], told: set[Key]
+        self, watched: Watch, seen: Seen, messages: Iterable[Message], told: set[Key]
     ) -> bool:
         """Take what has come, tell what is wrong, and say whether a decision was made on it."""
-        if messages:
-            seen.take(messages)
+        if seen.take(messages):
             for version, window in seen.windows.items():
                 WATCHED.labels(str(version)).set(len(window))
             self._tell(watched, seen, told)
