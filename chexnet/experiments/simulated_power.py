@@ -38,9 +38,8 @@ def power(plan: LossPlan, patients: int) -> float:
 def _growing(plan: LossPlan, patients: int) -> Floats:
     """Return the challenger's share, [patients], at each one's first image."""
     parts, shares = np.array(plan.stages).T
-    ends = np.cumsum(parts) * patients
-    stage = np.searchsorted(ends, np.arange(patients), side="right")
-    found: Floats = shares[np.minimum(stage, len(shares) - 1)]
+    ends = np.cumsum(parts)[:-1] * patients
+    found: Floats = shares[np.searchsorted(ends, np.arange(patients), side="right")]
     return found
 
 

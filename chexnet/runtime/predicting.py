@@ -12,9 +12,7 @@ from chexnet.runtime import health, logs
 from chexnet.runtime.stopping import on_signals
 from chexnet.runtime.worker import Worker
 from chexnet.settings import Settings
-from chexnet.steps.predict import Kind, Predict
-
-GROUPS: dict[Kind, str] = {"answer": "router", "shadow": "shadow"}
+from chexnet.steps.predict import GROUPS, Kind, Predict
 
 
 def predict(kind: Kind) -> int:

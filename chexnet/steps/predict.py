@@ -21,7 +21,7 @@ from chexnet.steps.ports import Serving
 
 Kind = Literal["answer", "shadow"]
 Outputs = dict[str, NDArray[np.float32]]
-STEPS = {"answer": "router", "shadow": "shadow"}  # Who a dead letter names.
+GROUPS: dict[Kind, str] = {"answer": "router", "shadow": "shadow"}  # A dead letter names them too.
 
 
 class Predict:
@@ -60,8 +60,9 @@ class Predict:
         """
         results: list[list[Message | Rejected]] = [[] for _ in images]
         wanted: dict[tuple[str, int], list[int]] = defaultdict(list)
+        own = GROUPS[self._kind]
         for i, image in enumerate(images):
-            if image.headers.extra.get("step", STEPS[self._kind]) != STEPS[self._kind]:
+            if image.headers.extra.get("step", own) != own:
                 continue  # Sent again for another step, which failed on it; this one has answered.
             if (reason := self._fault(image)) is not None:
                 if self._kind == "answer":  # Its shadow would reject it a second time.

@@ -6,6 +6,8 @@ import errno
 import logging
 import shutil
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -217,30 +219,33 @@ class Line(threading.Thread):
         return timer
 
     def _kill(self, job: pps.Job, reason: str) -> None:
+        def stop() -> None:
+            if self._is_open(job):
+                self._at.client.pps.stop_job(job=job, reason=reason)
+
+        self._through_outages(stop, lambda: not self._ended.is_set())
+
+    def _watch(self, job: pps.Job, run: JobRun) -> None:
+        """Interrupt a run whose job is killed, also after an outage."""
+
+        def ended() -> None:
+            self._at.client.pps.inspect_job(job=job, wait=True)
+            run.interrupt_if_running()
+
+        with suppress(grpc.RpcError):  # The run meets it too.
+            self._through_outages(ended, lambda: self._current is run)
+
+    def _through_outages(self, act: Callable[[], None], wanted: Callable[[], bool]) -> None:
+        """Do what is wanted, once no outage is in its way; raise what is none."""
         backoff = Backoff(self._ended)
-        while not self._ended.is_set():
+        while wanted():
             try:
-                if self._is_open(job):
-                    self._at.client.pps.stop_job(job=job, reason=reason)
+                act()
             except (ConnectionError, grpc.RpcError) as error:
                 if not _is_outage(error):
                     raise
                 backoff.wait()
             else:
-                return
-
-    def _watch(self, job: pps.Job, run: JobRun) -> None:
-        """Interrupt a run whose job is killed, also after an outage."""
-        backoff = Backoff(self._ended)
-        while self._current is run:
-            try:
-                self._at.client.pps.inspect_job(job=job, wait=True)
-            except (ConnectionError, grpc.RpcError) as error:
-                if not _is_outage(error):  # The run meets it too.
-                    return
-                backoff.wait()
-            else:
-                run.interrupt_if_running()
                 return
 
     def _stumble(self, info: pps.JobInfo, tries: int, reason: str) -> None:

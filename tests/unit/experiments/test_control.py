@@ -101,11 +101,14 @@ def test_a_follower_starts_at_the_end_and_then_sees_each_change() -> None:
     assert follower.current().champion == 2
 
 
+def put(bus: MemoryBus, schema: str, control: Control) -> None:
+    headers = Headers(schema=schema, created_at=AT)
+    bus.send([Message(topic=topics.CONTROL, key="xray", value=control.encode(), headers=headers)])
+
+
 def test_a_follower_waits_where_control_is_of_a_newer_schema() -> None:
     bus = MemoryBus()
-    headers = Headers(schema="control/9", created_at=AT)
-    value = Control.empty("xray").encode()
-    bus.send([Message(topic=topics.CONTROL, key="xray", value=value, headers=headers)])
+    put(bus, "control/9", Control.empty("xray"))
     with pytest.raises(Unavailable, match=r"control/1.*'control/9'"):
         Follower(bus, "xray").current()
 
@@ -115,15 +118,12 @@ def test_a_follower_never_goes_on_past_control_that_it_could_not_read() -> None:
     promote(bus, 1, expected=0)
     follower = Follower(bus, "xray")
     assert follower.current().champion == 1
-    headers = Headers(schema="control/9", created_at=AT)
-    value = Control.empty("xray").encode()
-    bus.send([Message(topic=topics.CONTROL, key="xray", value=value, headers=headers)])
+    put(bus, "control/9", Control.empty("xray"))
     for _ in range(2):
         with pytest.raises(Unavailable):
             follower.current()
     newer = structs.replace(Control.empty("xray"), revision=3, champion=3)
-    headers = Headers(schema="control/1", created_at=AT)
-    bus.send([Message(topic=topics.CONTROL, key="xray", value=newer.encode(), headers=headers)])
+    put(bus, "control/1", newer)
     assert follower.current().champion == 3
 
 
