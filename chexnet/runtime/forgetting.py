@@ -20,6 +20,7 @@ import numpy as np
 from msgspec import Struct
 
 from chexnet import release as releases
+from chexnet.adapters.pachyderm import datum_meta
 from chexnet.adapters.pachyderm.erasing import Eraser
 from chexnet.data.assembly import REPORT
 from chexnet.data.curation import WHO
@@ -34,7 +35,8 @@ from chexnet.steps.ports import Store
 DATASET, META = "dataset", "meta"
 INPUTS = (RAW, BULK)
 BY_PATIENT = (*INPUTS, IMAGES, PREDICTIONS, FEEDBACK)  # Their files lie below the unit.
-RECORDS, PENDING = "/meta/*/meta", "/pending/*"  # Of a pipeline's meta repo; they name paths.
+# Of a pipeline's meta repo; they name paths.
+NAMING = (datum_meta.EVERY, "/records/*", "/pending/*")
 Rewrite = Callable[[bytes], bytes | None]  # None: the file does not hold the patient.
 
 
@@ -125,8 +127,8 @@ class Forgetting:
     def _erase_records(self) -> None:
         """Take the datums of the patient's files out of the meta repo of `images`."""
         named = f"/{self._unit}/"
-        told = self._eraser.erase(IMAGES, [RECORDS, PENDING], kind=META, holding=named)
-        datums = {path.split("/")[2] for path in told if path.startswith("/meta/")}
+        told = self._eraser.erase(IMAGES, NAMING, kind=META, holding=named)
+        datums = {datum_meta.datum_of(p) for p in told if p.startswith(datum_meta.FOLDER)}
         if outputs := [f"/{folder}/{datum}/**" for datum in datums for folder in ("pfs", "logs")]:
             self._eraser.erase(IMAGES, outputs, kind=META)
 

@@ -19,7 +19,7 @@ def attempt(worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log) -> Out
     tries = max(1, details.datum_tries)
     state: State = "success"
     for number in range(1, tries + 1):
-        wrong = worker.run(scratch, log.say, timeout)
+        wrong = worker.run(scratch, log.say, timeout) or scratch.wrong()
         if wrong is None:
             break
         log.say(f"[try {number} of {tries}: {wrong}]\n".encode())
@@ -32,7 +32,8 @@ def attempt(worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log) -> Out
             hash=scratch.datum.hash,
             state=state,
             inputs=tuple(
-                Input(part.name, part.repo, part.commit, part.path) for part in scratch.datum.parts
+                Input(part.name, part.repo, part.commit, part.path, part.branch)
+                for part in scratch.datum.parts
             ),
             outputs=scratch.outputs() if state == "success" else (),
             job=job.job.id,

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pachyderm_sdk.api import pfs, pps
 
-from chexnet.adapters.pachyderm.connection import Connection
+from chexnet.adapters.pachyderm.connection import BRANCH, Connection
 from chexnet.adapters.pachyderm.wire import fields, number
-from services.pipeline_runner.naming import Found, Name, namer
+from services.pipeline_runner.naming import Found, Leaf, Name, namer
 
 LIST = "/pps_v2.API/ListDatum"
 
@@ -20,6 +20,7 @@ class Part(NamedTuple):
 
     name: str  # Of the input.
     repo: str
+    branch: str  # That the input reads.
     commit: str
     path: str
     hash: bytes
@@ -40,11 +41,30 @@ class Datum(NamedTuple):
 
 def listed(at: Connection, job: pps.JobInfo) -> Iterator[Datum]:
     """Yield the datums of a job's input."""
-    given = job.details.input
+    given = listable(job.details.input)
     name = namer(given)
     call = at.client._channel.unary_stream(LIST, bytes, bytes)
     for data in call(pps.ListDatumRequest(input=given)):
         yield parse(data, name, job.details.salt)
+
+
+def listable(given: pps.Input) -> pps.Input:
+    """Return an input whose crons are the files of their ticks: pachd lists no cron's datums."""
+    if given.cron.repo:
+        ticks = pps.PfsInput(
+            name=given.cron.name,
+            project=given.cron.project,
+            repo=given.cron.repo,
+            repo_type="user",
+            branch=BRANCH,
+            commit=given.cron.commit,
+            glob="/*",
+        )
+        return pps.Input(pfs=ticks)
+    if given.pfs.repo:
+        return given
+    sets = {kind: getattr(given, kind) for kind in ("cross", "union", "join", "group")}
+    return pps.Input(**{kind: [listable(each) for each in inner] for kind, inner in sets.items()})
 
 
 def parse(data: bytes, name: Name, salt: str) -> Datum:
@@ -62,7 +82,7 @@ def parse(data: bytes, name: Name, salt: str) -> Datum:
         elif field == 5:  # FileInfo
             infos.append(_file(content))
     leaves = name(id_, [found for found, _ in infos])
-    parts = [_part(leaf.name, *info) for leaf, info in zip(leaves, infos, strict=True)]
+    parts = [_part(leaf, *info) for leaf, info in zip(leaves, infos, strict=True)]
     return Datum(id_, tuple(parts), hashed(salt, parts))
 
 
@@ -76,11 +96,12 @@ def _file(info: memoryview) -> tuple[Found, memoryview]:
     return Found(*(str(text, "utf-8") for text in texts)), info
 
 
-def _part(name: str, found: Found, info: memoryview) -> Part:
+def _part(leaf: Leaf, found: Found, info: memoryview) -> Part:
     told = dict(fields(info))
     return Part(
-        name=name,
+        name=leaf.name,
         repo=found.repo,
+        branch=leaf.branch,
         commit=str(dict(fields(dict(fields(told[1]))[1]))[2], "utf-8"),
         path=found.path,
         hash=bytes(told.get(5, b"")),

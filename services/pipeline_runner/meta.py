@@ -11,12 +11,21 @@ import grpc
 from pachyderm_sdk.api import pfs, pps
 from pachyderm_sdk.api.pfs.file import PFSFile
 
+from chexnet.adapters.pachyderm import datum_meta
 from chexnet.adapters.pachyderm.connection import Connection, code
 from chexnet.adapters.pachyderm.store import CHUNK
 from chexnet.adapters.pachyderm.wire import field
 from chexnet.messages import new_id
 from services.pipeline_runner import records
-from services.pipeline_runner.records import LOGS, META, OUTPUTS, PENDING, Change, Outcome, Record
+from services.pipeline_runner.records import (
+    LOGS,
+    OUTPUTS,
+    PENDING,
+    RECORDS,
+    Change,
+    Outcome,
+    Record,
+)
 
 Request: TypeAlias = bytes  # A ModifyFileRequest on the wire: there are five for each datum.
 MODIFY = "/pfs_v2.API/ModifyFile"
@@ -28,13 +37,13 @@ class Meta:
     def __init__(self, at: Connection, job: pps.JobInfo) -> None:
         self._pfs = at.client.pfs
         self._modify = at.client._channel.stream_unary(MODIFY, bytes, bytes)
-        pipeline = job.job.pipeline.name
-        self.commit = at.commit(pipeline, job.job.id, "meta")
-        self.output = at.commit(pipeline, job.job.id)
+        self._pipeline = job.job.pipeline
+        self.commit = at.commit(self._pipeline.name, job.job.id, "meta")
+        self.output = at.commit(self._pipeline.name, job.job.id)
 
     def records(self) -> dict[str, Record]:
         """Return the records of all datums, by id."""
-        found = map(records.parse, self._contents(META))
+        found = map(records.parse, self._contents(RECORDS))
         return {record.id: record for record in found}
 
     def _contents(self, folder: str) -> Iterator[bytes]:
@@ -59,7 +68,7 @@ class Meta:
             outcomes: of datums that ran.
             before: the records until now.
         """
-        self._modify(kept(self.commit, list(outcomes), before))
+        self._modify(kept(self.commit, self._pipeline, list(outcomes), before))
 
     def leave(self, gone: Sequence[Record]) -> None:
         """Remove the datums that the job no longer has, in one stream."""
@@ -71,11 +80,9 @@ class Meta:
         def stream() -> Iterator[Request]:
             yield _into(self.commit)
             for datum in fresh:
-                yield _delete(f"{LOGS}/{datum}")
-            for (
-                datum,
-                data,
-            ) in logs.items():  # By job: a reader must not take the last one's for it.
+                yield _delete(f"{LOGS}/{datum}/")
+            for datum, data in logs.items():
+                # By job: a reader must not take the last one's for it.
                 yield _add(f"{LOGS}/{datum}/{self.commit.id}", data)
 
         self._modify(stream())
@@ -88,7 +95,7 @@ class Meta:
             return
         merged = list(records.merged(pending, known))
         self._modify(self._taken(merged, known))
-        self._modify(iter((_into(self.commit), _delete(PENDING))))
+        self._modify(iter((_into(self.commit), _delete(f"{PENDING}/"))))
 
     def _taken(self, changes: list[Change], known: Mapping[str, Record]) -> Iterator[Request]:
         yield _into(self.output)
@@ -103,19 +110,24 @@ class Meta:
 
 
 def kept(
-    commit: pfs.Commit, outcomes: Sequence[Outcome], before: Mapping[str, Record]
+    commit: pfs.Commit,
+    pipeline: pps.Pipeline,
+    outcomes: Sequence[Outcome],
+    before: Mapping[str, Record],
 ) -> Iterator[Request]:
     """Yield a stream of which each beginning is harmless: a record comes after what it tells of."""
     yield _into(commit)
     told = [outcome.record for outcome in outcomes]
     yield _pending((record.id, before.get(record.id)) for record in told)
     for record in told:
-        yield _delete(f"{META}/{record.id}")
-        yield _delete(f"{OUTPUTS}/{record.id}")
+        if record.id in before:
+            yield _delete(f"{OUTPUTS}/{record.id}/")
     for outcome in outcomes:
+        record = outcome.record
         for path, file in outcome.files.items():
-            yield from _add_file(outcome.record.source(path), file)
-        yield _add(outcome.record.path, records.encode(outcome.record))
+            yield from _put_file(record.source(path), file)
+        yield from _put(datum_meta.path(record.id), records.published(record, pipeline))
+        yield from _put(record.path, records.encode(record))
 
 
 def left(commit: pfs.Commit, gone: Sequence[Record]) -> Iterator[Request]:
@@ -123,8 +135,10 @@ def left(commit: pfs.Commit, gone: Sequence[Record]) -> Iterator[Request]:
     yield _into(commit)
     yield _pending((record.id, record) for record in gone)
     for record in gone:
-        for folder in (META, OUTPUTS, LOGS):
-            yield _delete(f"{folder}/{record.id}")
+        for folder in (OUTPUTS, LOGS):
+            yield _delete(f"{folder}/{record.id}/")
+        yield _delete(datum_meta.path(record.id))
+        yield _delete(record.path)
 
 
 def _pending(datums: Iterable[tuple[str, Record | None]]) -> Request:
@@ -138,6 +152,7 @@ def _into(commit: pfs.Commit) -> Request:
 
 
 def _delete(path: str) -> Request:
+    """Delete a file; with a slash at the end, a directory."""
     return field(3, field(1, path.encode()))
 
 
@@ -145,9 +160,15 @@ def _add(path: str, data: bytes) -> Request:
     return field(2, field(1, path.encode()) + field(3, field(1, data)))
 
 
-def _add_file(path: str, file: Path) -> Iterator[Request]:
-    """Yield a file in pieces: a gRPC message may have 20 MiB."""
+def _put(path: str, data: bytes) -> Iterator[Request]:
+    """Replace a file: `_add` appends, as AddFile does."""
+    yield _delete(path)
+    yield _add(path, data)
+
+
+def _put_file(path: str, file: Path) -> Iterator[Request]:
+    """Replace a file in pieces: a gRPC message may have 20 MiB."""
     with file.open("rb") as opened:
-        yield _add(path, opened.read(CHUNK))
+        yield from _put(path, opened.read(CHUNK))
         while data := opened.read(CHUNK):
             yield _add(path, data)

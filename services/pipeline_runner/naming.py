@@ -58,8 +58,6 @@ def namer(given: pps.Input) -> Name:
 def _leaves(given: pps.Input) -> Iterator[Leaf]:
     if given.pfs.repo:
         yield Leaf(given.pfs.name or given.pfs.repo, given.pfs.repo, given.pfs.branch or "master")
-    if given.cron.repo:
-        yield Leaf(given.cron.name, given.cron.repo, "master")
     for inner in (*given.cross, *given.union, *given.join, *given.group):
         yield from _leaves(inner)
 

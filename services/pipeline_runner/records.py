@@ -1,5 +1,7 @@
 """What a pipeline's meta repo holds: each datum's record, its output and its log.
 
+Beside the record lies what pachd reads of it (`datum_meta`), which has less.
+
 A datum's record and output are written in one stream, so there is never one without the other.
 `/pending` says what the output commit still lacks; a job that ends well takes it over.
 """
@@ -12,9 +14,17 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from pachyderm_sdk.api import pps
 
-LOGS, PENDING, META, OUTPUTS = "/logs", "/pending", "/meta", "/pfs"
+from chexnet.adapters.pachyderm import datum_meta
+
+LOGS, PENDING, RECORDS, OUTPUTS = "/logs", "/pending", "/records", "/pfs"
 State = Literal["success", "recovered", "failed"]
+_STATES: dict[State, datum_meta.State] = {
+    "success": "PROCESSED",
+    "recovered": "RECOVERED",
+    "failed": "FAILED",
+}
 
 
 class Input(Struct, frozen=True):
@@ -24,10 +34,11 @@ class Input(Struct, frozen=True):
     repo: str
     commit: str
     path: str
+    branch: str = ""
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What became of a datum, in `/meta/<id>/meta`."""
+    """What became of a datum, in `/records/<id>`."""
 
     id: str
     hash: str
@@ -42,7 +53,7 @@ class Record(Struct, frozen=True, kw_only=True):
     @property
     def path(self) -> str:
         """Where it lies."""
-        return f"{META}/{self.id}/meta"
+        return f"{RECORDS}/{self.id}"
 
     def source(self, output: str) -> str:
         """Return where one of its outputs lies in the meta repo."""
@@ -70,7 +81,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 def parse(data: bytes) -> Record:
-    """Return the record that a meta file holds."""
+    """Return the record that a file holds."""
     return msgspec.json.decode(data, type=Record)
 
 
@@ -82,6 +93,25 @@ def parse_changes(data: bytes) -> list[Change]:
 def encode(value: Record | Sequence[Change]) -> bytes:
     """Return either as JSON."""
     return msgspec.json.encode(value)
+
+
+def published(record: Record, pipeline: pps.Pipeline) -> bytes:
+    """Return what pachd reads of a record."""
+    project = datum_meta.Named(pipeline.project.name)
+
+    def told(part: Input) -> datum_meta.Input:
+        commit = datum_meta.Commit(part.commit, datum_meta.Repo(part.repo, "user", project))
+        info = datum_meta.FileInfo(datum_meta.File(commit, part.path))
+        return datum_meta.Input(info, part.name, part.branch)
+
+    return datum_meta.Meta(
+        job=datum_meta.Job(record.job, datum_meta.Pipeline(pipeline.name, project)),
+        inputs=tuple(map(told, record.inputs)),
+        hash=record.hash,
+        state=_STATES[record.state],
+        reason=record.reason,
+        stats=datum_meta.Stats(f"{record.seconds:.4f}s"),
+    ).encode()
 
 
 def merged(changes: Iterable[Change], records: Mapping[str, Record]) -> Iterator[Change]:

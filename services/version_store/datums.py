@@ -61,9 +61,6 @@ def _datums(sql: Sql, given: pps.Input) -> Iterator[Datum]:
         yield from _joined([list(_datums(sql, each)) for each in given.join])
     elif kind == "group":
         yield from _grouped([list(_datums(sql, each)) for each in given.group])
-    elif given.cron.commit:
-        for part in _parts(sql, _ticks(given.cron)):
-            yield (part,)
     else:
         raise StoreError(
             "can't list datums with a cron input, there will be no datums until the pipeline is "
@@ -95,19 +92,6 @@ def _by_key(datums: Sequence[Datum], key: Callable[[Part], str]) -> dict[str, li
         for part in datum:
             found.setdefault(key(part), []).append(part)
     return found
-
-
-def _ticks(cron: pps.CronInput) -> pps.PfsInput:
-    """Return the input that a cron's ticks are: a file each."""
-    return pps.PfsInput(
-        name=cron.name,
-        project=cron.project,
-        repo=cron.repo,
-        repo_type="user",
-        branch="master",
-        commit=cron.commit,
-        glob="/*",
-    )
 
 
 def _parts(sql: Sql, given: pps.PfsInput) -> Iterator[Part]:

@@ -111,8 +111,8 @@ def diff(sql: Sql, request: pfs.DiffFileRequest) -> Iterator[pfs.DiffFileRespons
         old, old_path = View(sql, request.old_file.commit), request.old_file.path
     elif new.row["parent"] is not None:
         old = View(sql, references.name_of_commit(sql, new.row["parent"]))
-    now = {node.path: node for node in _part(new, request.new_file.path, request.shallow)}
-    then = {node.path: node for node in _part(old, old_path, request.shallow)}
+    now = {node.path: node for node in _part(new, request.new_file.path)}
+    then = {node.path: node for node in _part(old, old_path)}
     for path in sorted(now.keys() | then.keys()):
         here, there = now.get(path), then.get(path)
         if here and there and here.hash == there.hash:
@@ -125,11 +125,11 @@ def diff(sql: Sql, request: pfs.DiffFileRequest) -> Iterator[pfs.DiffFileRespons
         yield made
 
 
-def _part(view: View | None, path: str, shallow: bool) -> list[Node]:
+def _part(view: View | None, path: str) -> list[Node]:
     """Return the part of a tree that is compared, which may be missing on one side."""
     if view is None:
         return []
     try:
-        return view.children(path) if shallow else view.walk(path)
+        return view.walk(path)
     except StoreError:
         return []

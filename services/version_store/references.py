@@ -136,4 +136,4 @@ def name_of_commit(sql: Sql, key: int) -> pfs.Commit:
 
 def commit_message(row: Row, owner: pfs.Repo) -> pfs.Commit:
     """Return a commit's row as the API names it."""
-    return pfs.Commit(repo=owner, id=row["id"], branch=pfs.Branch(repo=owner, name=row["branch"]))
+    return pfs.Commit(repo=owner, id=row["id"])  # As pachd does: a branch is only where it is.

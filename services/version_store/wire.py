@@ -12,6 +12,8 @@ from pachyderm_sdk.api import pfs
 
 from chexnet.adapters.pachyderm.wire import count, field, fields
 
+DATUM = field(3, b"default")  # Of a pfs.File that no worker of Pachyderm has written.
+
 
 class Piece(NamedTuple):
     """An AddFile that brings its bytes along."""
@@ -55,7 +57,8 @@ def file_infos(
     owner = field(1, bytes(commit))
 
     def encode(path: str, kind: pfs.FileType, size: int, digest: bytes) -> bytes:
-        file = field(1, owner + field(2, path.encode()))
+        datum = DATUM if kind == pfs.FileType.FILE else b""
+        file = field(1, owner + field(2, path.encode()) + datum)
         amount = count(4, size)
         head = file + count(2, int(kind))
         return head + committed + amount + field(5, digest)

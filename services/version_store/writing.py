@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 import betterproto
 from pachyderm_sdk.api import pfs
 
+from chexnet.adapters.pachyderm import paths
 from services.version_store import branches, commits, names, references, trees, wire
 from services.version_store.blobs import CHUNK, HASH, Blobs, Content, Stage, content
 from services.version_store.database import Sql
@@ -131,6 +132,8 @@ def _field(request: pfs.ModifyFileRequest) -> str:
 
 
 def _file(path: str) -> str:
+    if why := paths.wrong(path):
+        raise StoreError(why)
     clean = names.path(path)
     if clean == "/":
         raise StoreError(f"path ({path}) invalid: a file needs a name")
@@ -143,7 +146,7 @@ def _apply(change: Change, blobs: Blobs, stage: Stage, row: Row, steps: list[Ste
         if isinstance(step, Add):
             tree.add(step.path, step, blobs, stage)
         elif isinstance(step, wire.Deletion):
-            tree.delete(names.path(step.path))
+            tree.delete(names.path(step.path), directory=names.is_directory(step.path))
         else:
             _copy(change.sql, tree, step, blobs, stage)
     trees.put(change.sql, row["diff"], tree.changes)
@@ -173,10 +176,12 @@ class _Overlay:
             return self.changes[path]
         return None if self._blank else trees.find(self._sql, self._stack, path)
 
-    def delete(self, path: str) -> None:
-        """Delete a file or a directory; one that is not there is no error."""
-        if self._find(path) is not None:
-            self.changes[path] = None
+    def delete(self, path: str, *, directory: bool = False) -> None:
+        """Delete a file, or a directory; one that is not there is no error."""
+        if not directory:
+            if self._find(path) is not None:
+                self.changes[path] = None
+            return
         if not self._blank:
             for inner, _ in trees.walk(self._sql, self._stack, path):
                 self.changes[inner] = None

@@ -46,7 +46,9 @@ def project(client: Client) -> Iterator[pfs.Project]:
     made = pfs.Project(name=f"test-{uuid.uuid4().hex[:12]}")
     client.pfs.create_project(project=made)
     yield made
-    client.pfs.delete_project(project=made, force=True)
+    client.pps.delete_pipelines(projects=[made])  # pachd deletes no project that has them.
+    client.pfs.delete_repos(projects=[made])
+    client.pfs.delete_project(project=made)
 
 
 @pytest.fixture

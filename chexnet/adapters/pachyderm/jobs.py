@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 from pachyderm_sdk.api import pps
 
-from chexnet.adapters.pachyderm import specs
+from chexnet.adapters.pachyderm import datum_meta, specs
 
 
 class Pipeline(Struct, frozen=True, kw_only=True):
@@ -125,17 +124,12 @@ def _moment(at: datetime) -> datetime | None:
     return at if at.year > 1970 else None
 
 
-class _Meta(Struct):
-    """A datum's record in the meta repo."""
-
-    id: str
-    state: str
-    inputs: list[dict[str, str]]
-    reason: str = ""
-
-
-def of_meta(data: bytes) -> Datum:
-    """Return a datum from its record in the meta repo."""
-    meta = msgspec.json.decode(data, type=_Meta)
-    paths = tuple(part["path"] for part in meta.inputs)
-    return Datum(id=meta.id, state=meta.state, reason=meta.reason, inputs=paths)
+def of_meta(path: str, data: bytes) -> Datum:
+    """Return a datum as the meta repo has it."""
+    meta = datum_meta.decode(data)
+    return Datum(
+        id=datum_meta.datum_of(path),
+        state="success" if meta.state == "PROCESSED" else meta.state.lower(),
+        reason=meta.reason,
+        inputs=tuple(part.file_info.file.path for part in meta.inputs),
+    )

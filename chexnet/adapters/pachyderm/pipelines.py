@@ -12,7 +12,7 @@ import grpc
 from pachyderm_sdk.api import pfs, pps
 from pachyderm_sdk.api.transaction import TransactionRequest
 
-from chexnet.adapters.pachyderm import specs
+from chexnet.adapters.pachyderm import datum_meta, specs
 from chexnet.adapters.pachyderm.connection import BRANCH, Connection, code, text
 from chexnet.adapters.pachyderm.jobs import (
     Datum,
@@ -29,7 +29,7 @@ from chexnet.errors import ConfigError, NotFound, Refused
 from chexnet.settings import StoreSettings
 
 ASK = 0.5  # Seconds: Pachyderm tells of a job's end only; how far it is has to be asked for.
-LOGS, META = "/logs", "/meta"
+LOGS = "/logs"
 Applied = Literal["created", "updated", "unchanged"]
 
 
@@ -133,9 +133,11 @@ class PachydermPipelines:
             return of_job(self._pps.inspect_job(job=self._job(pipeline, job)))
 
     def wait(self, pipeline: str, job: str) -> Job:
-        """Return a job when it is over."""
+        """Return a job when it is over, and its output can be read."""
         with self._at.errors(f"pipeline {pipeline} has no job {job}"):
-            return of_job(self._pps.inspect_job(job=self._job(pipeline, job), wait=True))
+            over = of_job(self._pps.inspect_job(job=self._job(pipeline, job), wait=True))
+            self._pfs.wait_commit(self._at.commit(pipeline, job))  # pachd finishes it afterwards.
+            return over
 
     def follow(self, pipeline: str, job: str) -> Iterator[Job]:
         """Yield a job as it is, about twice a second, until it is over."""
@@ -143,7 +145,7 @@ class PachydermPipelines:
         while not (now := self.job(pipeline, job)).over:
             yield now
             pause.wait(ASK)
-        yield now
+        yield self.wait(pipeline, job)
 
     def logs(
         self, pipeline: str, job: str, *, datum: str = "", follow: bool = False
@@ -173,8 +175,7 @@ class PachydermPipelines:
                 done = read.get(name, 0)
                 if info.size_bytes <= done:
                     continue
-                pieces = self._pfs.get_file(file=info.file, offset=done)
-                data = b"".join(piece.value for piece in pieces)
+                data = self._content(info.file, done)
                 whole = len(data) if to_end else data.rfind(b"\n") + 1
                 read[name] = done + whole
                 for line in data[:whole].decode(errors="replace").splitlines():
@@ -184,9 +185,12 @@ class PachydermPipelines:
         """Return what became of a job's datums, as its meta commit has it."""
         meta = self._at.commit(pipeline, job, "meta")
         with self._at.errors(f"pipeline {pipeline} has no job {job}"):
-            found = list(self._pfs.glob_file(commit=meta, pattern=f"{META}/*/meta"))
-            read = (self._pfs.get_file(file=info.file) for info in found)
-            return [of_meta(b"".join(piece.value for piece in pieces)) for pieces in read]
+            found = list(self._pfs.glob_file(commit=meta, pattern=datum_meta.EVERY))
+            return [of_meta(info.file.path, self._content(info.file)) for info in found]
+
+    def _content(self, file: pfs.File, offset: int = 0) -> bytes:
+        pieces = self._pfs.get_file(file=file, offset=offset)
+        return b"".join(piece.value for piece in pieces)
 
     def run(self, pipeline: str, *, reprocess: bool = False) -> Job:
         """Open a job on the inputs as they are; with `reprocess`, every datum is done anew.

@@ -97,9 +97,10 @@ def test_provenance_reaches_through_several_branches(
 def test_a_client_writes_into_the_commit_that_opened(
     client: Client, repo: pfs.Repo, out: pfs.Repo
 ) -> None:
+    client.pfs.finish_commit(commit=head(client, out).commit)
+    client.pfs.wait_commit(head(client, out).commit)
     with refused(UNKNOWN, "cannot start a commit on an output branch"):
         client.pfs.start_commit(branch=master(out))
-    client.pfs.finish_commit(commit=head(client, out).commit)
     source = client.pfs.start_commit(branch=master(repo))
     made = head(client, out).commit
     client.pfs.put_file_from_bytes(commit=made, path="/result", data=b"1")
@@ -179,7 +180,7 @@ def test_a_transaction_is_all_or_nothing(client: Client, repo: pfs.Repo) -> None
         with refused(UNKNOWN, "has already finished"):
             client.pfs.finish_commit(commit=commit)
     assert commit.id == transaction.id
-    assert head(client, repo).finished.year > 1970
+    assert client.pfs.wait_commit(commit).finished.year > 1970
     assert client.pfs.repo_exists(other)
     assert not client.transaction.transaction_exists(transaction)
 

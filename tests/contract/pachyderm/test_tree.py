@@ -28,8 +28,12 @@ from services.version_store.store import Store
 REPO = pfs.Repo.from_uri("default/in")
 MASTER = pfs.Branch(repo=REPO, name="master")
 FILES = some.sampled_from(["/a/x", "/a/y", "/a/b/z", "/a-b", "/c", "/d/e/f/g"])
-FOLDERS = some.sampled_from(["/", "/a", "/a/b", "/d/e", "/nope", "/c"])
+FOLDERS = some.sampled_from(["/", "/a/", "/a/b/", "/d/e/", "/nope/", "/c/"])
 BYTES = some.integers(0, 3 * 7).map(lambda n: bytes(range(n)))
+
+
+def deletes(path: str, file_: str) -> bool:
+    return file_.startswith(path) if path.endswith("/") else file_ == path
 
 
 class Trees(RuleBasedStateMachine):
@@ -68,8 +72,7 @@ class Trees(RuleBasedStateMachine):
         for kind, path, data in steps:
             if kind != "append":
                 requests.append(wire.Deletion(path))
-                below = path.rstrip("/") + "/"
-                tree = {p: d for p, d in tree.items() if p != path and not p.startswith(below)}
+                tree = {p: d for p, d in tree.items() if not deletes(path, p)}
             if kind != "delete":
                 requests.append(wire.Piece(path, data))
                 tree[path] = tree.get(path, b"") + data

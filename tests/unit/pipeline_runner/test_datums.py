@@ -60,7 +60,7 @@ def test_numbers_come_back(value: int) -> None:
 
 
 def part(path: str, digest: bytes = b"1", name: str = "in") -> Part:
-    return Part(name, "in", "c", path, digest, folder=False, file=b"")
+    return Part(name, "in", "master", "c", path, digest, folder=False, file=b"")
 
 
 @given(st.lists(st.tuples(TEXT, st.binary(max_size=8)), min_size=1, max_size=4, unique=True))

@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from pachyderm_sdk.api import pfs
+from pachyderm_sdk.api import pfs, pps
 
 from services.pipeline_runner import meta, records
-from services.pipeline_runner.meta import META, PENDING, kept, left
-from services.pipeline_runner.records import Input, Outcome, Record, merged
+from services.pipeline_runner.meta import PENDING, kept, left
+from services.pipeline_runner.records import RECORDS, Input, Outcome, Record, merged
 
 COMMIT = pfs.Commit(id="c" * 32)
+PIPELINE = pps.Pipeline(name="out", project=pfs.Project(name="test"))
 BIG = b"comes in several pieces"
 
 
@@ -27,14 +28,14 @@ def apply(files: dict[str, bytes], requests: Iterable[bytes]) -> None:
     for data in requests:
         asked = pfs.ModifyFileRequest().parse(data)
         if path := asked.delete_file.path:
-            for name in [n for n in files if n == path or n.startswith(f"{path}/")]:
+            for name in [n for n in files if n == path or (path[-1] == "/" and n.startswith(path))]:
                 del files[name]
         elif path := asked.add_file.path:
             files[path] = files.get(path, b"") + asked.add_file.raw
 
 
 def known(files: dict[str, bytes]) -> dict[str, Record]:
-    found = [records.parse(data) for name, data in files.items() if name.startswith(META)]
+    found = [records.parse(data) for name, data in files.items() if name.startswith(RECORDS)]
     return {one.id: one for one in found}
 
 
@@ -73,7 +74,7 @@ def test_any_beginning_of_what_is_kept_can_be_done_again(
 ) -> None:
     monkeypatch.setattr(meta, "CHUNK", 8)
     files, _ = before()
-    stream = list(kept(COMMIT, outcomes, known(files)))
+    stream = list(kept(COMMIT, PIPELINE, outcomes, known(files)))
     for count in range(len(stream) + 1):
         files, was = before()
         apply(files, islice(stream, count))
@@ -82,7 +83,7 @@ def test_any_beginning_of_what_is_kept_can_be_done_again(
             there = [files.get(one.source(path)) for path in one.outputs]
             assert there == {"a": [BIG], "b": [b"new b"]}[one.id] or one.job == "before"
         again = [outcome for outcome in outcomes if outcome.record.id not in done]
-        apply(files, kept(COMMIT, again, known(files)))
+        apply(files, kept(COMMIT, PIPELINE, again, known(files)))
         assert output(files, was) == {"/a2": BIG, "/b2": b"new b"}
 
 

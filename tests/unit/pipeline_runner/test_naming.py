@@ -6,6 +6,7 @@ import pytest
 from pachyderm_sdk.api import pps
 
 from chexnet.adapters.pachyderm.datum_ids import identity, key
+from services.pipeline_runner.datums import listable
 from services.pipeline_runner.naming import Found, namer
 
 
@@ -57,5 +58,6 @@ def test_by_an_id_of_another_make_the_branch_decides() -> None:
 
 def test_a_cron_s_tick_is_named() -> None:
     cron = pps.Input(cron=pps.CronInput(name="tick", repo="out_tick"))
-    way = namer(pps.Input(cross=[ONE, cron]))("?", [file("/a"), file("/now", "out_tick")])
+    given = listable(pps.Input(cross=[ONE, cron]))
+    way = namer(given)("?", [file("/a"), file("/now", "out_tick")])
     assert [leaf.name for leaf in way] == ["one", "tick"]
