@@ -15,19 +15,24 @@ from chexnet.experiments.statistics.betting import NEVER_ALL
 STEPS = 16  # The bets grow as the variance becomes known.
 # Patients; where even these are too few the plan is refused. What grows is simulated, in minutes.
 LIMIT, LIMIT_GROWING = 10_000_000, 100_000
-FINE = 16  # Parts of a doubling, to which the number of a simulated plan is rounded up.
+PLAYED = 10_000  # Up to so many patients a split is played too: their sums are hardly normal yet.
+FINE = 64  # Parts of a doubling, to which the number of a plan that is played is rounded up.
 
 
 def power(plan: LossPlan, patients: int) -> float:
     """Return the probability that the gate opens at some look up to `patients`, in both arms.
 
-    Where the exposure grows, it is simulated. Else the log capital is taken for a Brownian motion
+    A split that grows, or is small, is played. Else the log capital is taken for a Brownian motion
     with the drift and variance of one bet, whose chance to have crossed a line by a time is that of
     the inverse Gaussian distribution (Cox and Miller 1965, The Theory of Stochastic Processes,
     5.7).
     """
-    if plan.growing:
+    if plan.growing or (plan.stages and patients <= PLAYED):
         return simulated_power.power(plan, patients)
+    return _normal(plan, patients)
+
+
+def _normal(plan: LossPlan, patients: int) -> float:
     variance, reach = _value(plan)
     effect = plan.difference - plan.margin
     rich = math.log(2 / (1 - plan.confidence))
@@ -56,22 +61,28 @@ def patients_for_power(plan: LossPlan) -> int:
         received = f"{plan.difference:g} with a margin of {plan.margin:g}"
         raise ValueError(f"{rule} Received: {received}. Expect more, or lower the margin.")
     if plan.growing:
-        return _patients_growing(plan)
+        return _played(plan, _at_least(plan), LIMIT_GROWING)
     high = 2
-    while power(plan, high) < plan.power:
+    while _normal(plan, high) < plan.power:
         if high > LIMIT:
             raise _too_many(LIMIT)
         high *= 2
-    return bisect_left(range(high), True, lo=1, key=lambda n: power(plan, n) >= plan.power)
+    found = bisect_left(range(high), True, lo=1, key=lambda n: _normal(plan, n) >= plan.power)
+    return _played(plan, found, LIMIT) if plan.stages and found <= PLAYED else found
 
 
-def _patients_growing(plan: LossPlan) -> int:
+def _at_least(plan: LossPlan) -> int:
+    """Return what the most even stage would need alone."""
     widest = max((share for _, share in plan.stages), key=lambda share: min(share, 1 - share))
-    high = patients_for_power(structs.replace(plan, stages=((1.0, widest),)))  # At least.
-    while high <= LIMIT_GROWING and power(plan, high) < plan.power:
+    return patients_for_power(structs.replace(plan, stages=((1.0, widest),)))
+
+
+def _played(plan: LossPlan, high: int, limit: int) -> int:
+    """Return the first number that is enough, from half of `high` on, in steps of a few percent."""
+    while high <= limit and power(plan, high) < plan.power:
         high *= 2
-    if high > LIMIT_GROWING:
-        raise _too_many(LIMIT_GROWING)
+    if high > limit:
+        raise _too_many(limit)
     numbers = range(high // 2, high, max(1, high // 2 // FINE))
     place = bisect_left(numbers, True, key=lambda n: power(plan, n) >= plan.power)
     return numbers[place] if place < len(numbers) else high

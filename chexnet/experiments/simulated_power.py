@@ -1,7 +1,7 @@
-"""The power of an experiment whose exposure grows, by playing it.
+"""The power of a small split, or of one whose exposure grows, by playing it.
 
 In the first stages of a canary few are in the challenger's arm, and their losses are weighted up to
-a hundredfold: far from a normal distribution, which `loss_power` takes a sum of bets for.
+a hundredfold: far from a normal distribution, which `loss_power` takes the sum of many bets for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def power(plan: LossPlan, patients: int) -> float:
     Losses are drawn from beta distributions that have the plan's means and spread.
     """
     rng = np.random.default_rng(0)
-    share = _growing(plan, patients)
+    share = _shares(plan, patients)
     half = plan.difference / 2
     pools = [_losses(rng, plan, plan.loss + side) for side in (half, -half)]
     at_once = max(1, TOGETHER // patients)
@@ -35,7 +35,7 @@ def power(plan: LossPlan, patients: int) -> float:
     return opened / RUNS
 
 
-def _growing(plan: LossPlan, patients: int) -> Floats:
+def _shares(plan: LossPlan, patients: int) -> Floats:
     """Return the challenger's share, [patients], at each one's first image."""
     parts, shares = np.array(plan.stages).T
     ends = np.cumsum(parts)[:-1] * patients
