@@ -14,6 +14,7 @@ NAMES = (
     "phantoms",
     "dataset",
     "bus",
+    "workspace",
     "evaluation",
     "experiments",
     "experiment_designs",

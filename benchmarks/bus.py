@@ -12,18 +12,16 @@ from __future__ import annotations
 import argparse
 import io
 import multiprocessing as mp
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.stack import connected, platform
 from chexnet import topics
 from chexnet.adapters.gateway import HttpGateway
 from chexnet.adapters.kafka import KafkaBus
@@ -39,9 +37,7 @@ from chexnet.settings import Settings
 from chexnet.steps.ports import Reader
 from chexnet.steps.predict import Predict
 from chexnet.steps.preprocess import preprocess
-from tests.commands import chexnet, crown
 from tests.contract.own_topics import own_pipeline
-from tests.playbooks import temporary_site
 
 USED = (topics.UPLOADS, topics.IMAGES, topics.PREDICTIONS, topics.UPLOADS.dlq)
 BATCH = 32  # The router's.
@@ -51,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=320)
     images = parser.parse_args().images
-    with _platform() as settings:
+    with platform() as settings:
         echo, late = _echo(settings, rounds=200)
         print(f"two hops, in transactions: median {echo:.1f} ms, p95 {late:.1f} ms")
         for side in (1024, 2048):  # As ChestX-ray14 publishes them; about as they were taken.
@@ -65,32 +61,6 @@ def main() -> None:
             total, model = _upload(settings, _films(110, side))
             parts = f"model {model:.1f}, echo {echo:.1f}, rest {total - model - echo:.1f}; gate 20"
             print(f"upload of {side} pixels square to prediction: {total:.1f} ms ({parts})")
-
-
-@contextmanager
-def _platform() -> Iterator[Settings]:
-    """Yield the settings of a platform whose pipeline has a champion."""
-    if running := os.environ.get("CHEXNET_TEST_STACK"):
-        yield _settings(Path(running))
-        return
-    with temporary_site("xray") as site, tempfile.TemporaryDirectory() as scratch:
-        site.up()
-        settings = _settings(site.state / "xray.env")
-        chexnet(settings, "data", "phantoms", Path(scratch), "--count", "400", "--size", "256")
-        crown(settings, Path(scratch), "--config", "chexnet", "--quick")
-        yield settings
-
-
-@contextmanager
-def _bus(settings: Settings) -> Iterator[KafkaBus]:
-    bus = KafkaBus(settings)
-    yield bus
-    bus.close()
-
-
-def _settings(env_file: Path) -> Settings:
-    os.environ["CHEXNET_ENV_FILE"] = str(env_file)
-    return Settings()
 
 
 # Steps in processes of their own, as services are.
@@ -188,7 +158,7 @@ def _echo(settings: Settings, rounds: int) -> tuple[float, float]:
     first = partial(_copies, topics.IMAGES)
     second = partial(_copies, topics.PREDICTIONS)
     taken = []
-    with own_pipeline(settings, USED) as own, _bus(own) as bus:
+    with own_pipeline(settings, USED) as own, connected(own) as bus:
         reader = bus.read([topics.PREDICTIONS])
         with _working(own, topics.UPLOADS, first), _working(own, topics.IMAGES, second):
             for _ in range(rounds + 20):  # The first ones find the steps starting.
@@ -209,7 +179,7 @@ def _preprocess(settings: Settings, films: Sequence[bytes]) -> tuple[float, floa
                 image.convert("L").resize((224, 224), Image.Resampling.BILINEAR).tobytes()
         return time.perf_counter() - began
 
-    with own_pipeline(settings, USED) as own, _bus(own) as bus:
+    with own_pipeline(settings, USED) as own, connected(own) as bus:
         bus.send([_message(topics.UPLOADS, film) for film in films])
         reader = bus.read([topics.IMAGES])
         before = seconds_bare()
@@ -222,7 +192,7 @@ def _preprocess(settings: Settings, films: Sequence[bytes]) -> tuple[float, floa
 
 def _router(settings: Settings, images: int) -> tuple[float, float]:
     """Return images a second of the router with serving, and of serving in batches like its."""
-    with _bus(settings) as bus:
+    with connected(settings) as bus:
         version = read(bus, settings.model).champion
     x = np.random.default_rng(0).integers(0, 256, (BATCH, *load(settings.input).shape), np.uint8)
     serving = TfServing(settings.serving.addresses, settings.model, settings.serving.timeout)
@@ -235,7 +205,7 @@ def _router(settings: Settings, images: int) -> tuple[float, float]:
         return time.perf_counter() - began
 
     serving.predict(version, x)
-    with own_pipeline(settings, USED) as own, _bus(own) as bus:
+    with own_pipeline(settings, USED) as own, connected(own) as bus:
         bus.send([_message(topics.IMAGES, x[n % BATCH].tobytes()) for n in range(images)])
         reader = bus.read([topics.PREDICTIONS])
         before = seconds_alone()  # And after: other work on the machine comes and goes.
@@ -249,7 +219,7 @@ def _router(settings: Settings, images: int) -> tuple[float, float]:
 def _upload(settings: Settings, films: Sequence[bytes]) -> tuple[float, float]:
     """Return ms from the request to its prediction, and those that its model took: medians."""
     taken = []
-    with _bus(settings) as bus:
+    with connected(settings) as bus:
         reader, gateway = bus.read([topics.PREDICTIONS], start="end"), HttpGateway(settings.gateway)
         for film in films:
             began = time.perf_counter()
