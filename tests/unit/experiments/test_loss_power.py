@@ -73,20 +73,20 @@ def test_the_gate_of_a_canary_opens_as_often_as_planned() -> None:
     assert opened == pytest.approx(0.8, abs=0.07)  # Four Monte-Carlo errors.
 
 
-@pytest.mark.parametrize(("share", "difference"), [(0.5, 0.06), (0.05, 0.03)])
+@pytest.mark.parametrize(("share", "difference"), [(0.25, 0.1), (0.05, 0.06)])
 def test_the_gate_of_a_small_split_opens_as_often_as_planned(
     share: float, difference: float
 ) -> None:
-    plan = LossPlan(difference=difference, spread=0.15, loss=0.2, stages=((1.0, share),))
-    patients, runs = patients_for_power(plan), 1000
+    plan = LossPlan(difference=difference, spread=0.266, loss=0.2, stages=((1.0, share),))
+    patients, runs = patients_for_power(plan), 2000
     rng = np.random.default_rng(2)
     drawn = rng.random((runs, patients)) < share
-    centre = np.where(drawn, 0.2 - difference / 2, 0.2 + difference / 2)
-    loss = centre + 0.15 * rng.choice([-1.0, 1.0], drawn.shape)  # As no beta distribution has.
-    values, reach = differences(loss.clip(0, 1), drawn, np.full(drawn.shape, share), 1.0)
+    mean = np.where(drawn, 0.2 - difference / 2, 0.2 + difference / 2)
+    loss = rng.random(drawn.shape) ** (1 / mean - 1)  # Powers, as the planner does not take them.
+    values, reach = differences(loss, drawn, np.full(drawn.shape, share), 1.0)
     bets = stakes(values, reach=reach, planned=patients, confidence=0.95)
     opened = (bets.above(0.0) >= bets.rich).any(axis=1).mean()
-    assert opened == pytest.approx(0.8, abs=0.05)  # The normal distribution's plans: 0.73, 0.74.
+    assert opened >= 0.77  # The normal distribution's plans, 421 and 4,547: 0.757 and 0.747.
 
 
 def test_a_split_that_hardly_grows_needs_as_many_as_one_that_does_not() -> None:
