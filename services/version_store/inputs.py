@@ -50,16 +50,13 @@ def _complete_pfs(given: pps.PfsInput, pipeline: pps.Pipeline) -> None:
         raise unimplemented("An input's s3 or trigger")
     if not given.repo:
         raise StoreError("input must specify a repo")
-    if given.repo == "out" and not given.name:
-        raise StoreError(
-            "inputs based on repos named \"out\" must have 'name' set, as pachyderm already "
-            "creates /pfs/out to collect job output"
-        )
     if not given.glob:
         raise StoreError("input must specify a glob")
     given.project = given.project or pipeline.project.name
     given.branch = given.branch or "master"
     given.name = given.name or given.repo
+    if given.name == "out":  # /pfs/out is where output lies.
+        raise StoreError("input cannot be named out")
     given.repo_type = given.repo_type or "user"
     given.glob = names.path(given.glob)
 

@@ -68,7 +68,10 @@ def _in_range(nodes: list[Node], span: pfs.PathRange) -> list[Node]:
 def inspect(sql: Sql, request: pfs.InspectFileRequest) -> pfs.FileInfo:
     """Return one file or directory."""
     view = View(sql, request.file.commit)
-    return view.info(view.walk(request.file.path)[0])
+    top, *rest = view.walk(request.file.path)
+    if top.path == "/" and not rest:
+        raise view.missing("/")
+    return view.info(top)
 
 
 def list_(sql: Sql, request: pfs.ListFileRequest) -> Iterator[bytes]:

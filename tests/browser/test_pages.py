@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessible import cut_off, serious
 from tests.browser.conftest import Lab
 from tests.browser.page import MINUTE, WorkspacePage
 
@@ -30,6 +31,23 @@ def decide(page: Page, text: str, why: str) -> None:
     page.get_by_text(f"{text} …").click()
     page.get_by_label(f"{text}: why").fill(why)
     page.get_by_role("button", name=text, exact=True).click()
+
+
+@pytest.mark.parametrize("name", ["operations", "training", "lineage"])
+def test_a_page_is_accessible_and_fits_small_and_large_screens(
+    page: Page, door: Lab, name: str
+) -> None:
+    door.page(page).run(door.url, door.token, f"{name}.ipynb", ".cx-page")
+    expect(page.locator(".cx-page h2, .cx-page h3").first).to_be_visible(timeout=MINUTE)
+    expect(page.locator(".cx-page svg, .cx-page table").first).to_be_visible(timeout=MINUTE)
+    for width, height in ((1280, 800), (3840, 2160)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert cut_off(page, ".cx-page") == []
+        if SHOTS:
+            page.screenshot(path=Path(SHOTS) / f"{name}-{width}.png")
+    lacking, having = serious(page, ".cx-page")
+    assert lacking == []
+    assert having > 20
 
 
 def test_evidence_is_read_and_a_version_is_promoted_and_rolled_back(

@@ -91,7 +91,7 @@ def test_a_spec_that_is_none_is_refused_by_the_name_of_the_field(
 
 def test_a_spec_that_the_server_refuses_is_told_in_its_words(site: Site) -> None:
     unnamed = {"pfs": {"repo": "out", "glob": "/"}}
-    with pytest.raises(ConfigError, match=r"Received: late, .*must have 'name' set"):
+    with pytest.raises(ConfigError, match=r"Received: late, .*input cannot be named out"):
         site.pipelines.apply([spec(), spec("late", input=unnamed)])
 
 

@@ -230,9 +230,18 @@ class PachydermPipelines:
     def same(self, repo: str, one: str, other: str) -> bool:
         """Return whether two commits of a repo hold the same files."""
         with self._at.errors(f"repo {repo}"):
-            roots = (pfs.File(commit=self._at.commit(repo, c), path="/") for c in (one, other))
-            first, second = (self._pfs.inspect_file(file=root).hash for root in roots)
-            return bool(first == second)
+            return self._contents(repo, one) == self._contents(repo, other)
+
+    def _contents(self, repo: str, commit: str) -> bytes:
+        """Return the hash of all files of a commit; b"" where it has none, and so no root."""
+        root = pfs.File(commit=self._at.commit(repo, commit), path="/")
+        try:
+            return bytes(self._pfs.inspect_file(file=root).hash)
+        except grpc.RpcError as error:
+            if code(error) != grpc.StatusCode.NOT_FOUND:
+                raise
+            self._pfs.inspect_commit(commit=root.commit)
+            return b""
 
     def move(
         self,

@@ -57,6 +57,16 @@ def test_appending_adds_and_putting_replaces(client: Client, repo: pfs.Repo) -> 
     assert read(client, file(repo, "/log")) == b"new"
 
 
+def test_an_empty_commit_has_no_root(client: Client, repo: pfs.Repo) -> None:
+    with client.pfs.commit(branch=master(repo)) as commit:
+        pass
+    client.pfs.wait_commit(commit)
+    with refused(NOT_FOUND, "file / not found"):
+        client.pfs.inspect_file(file=file(repo, "/", commit.id))
+    assert list(client.pfs.list_file(file=file(repo, "/", commit.id))) == []
+    assert list(client.pfs.glob_file(commit=commit, pattern="/*")) == []
+
+
 @pytest.mark.parametrize(
     ("path", "why"),
     [
