@@ -39,7 +39,11 @@ def test_a_page_is_accessible_and_fits_small_and_large_screens(
 ) -> None:
     door.page(page).run(door.url, door.token, f"{name}.ipynb", ".cx-page")
     expect(page.locator(".cx-page h2, .cx-page h3").first).to_be_visible(timeout=MINUTE)
-    expect(page.locator(".cx-page svg, .cx-page table").first).to_be_visible(timeout=MINUTE)
+    if name == "lineage":
+        page.get_by_role("button", name="version 2").click(timeout=MINUTE)
+    expect(page.locator(".cx-page svg, .cx-page table, .cx-page img").first).to_be_visible(
+        timeout=MINUTE
+    )
     for width, height in ((1280, 800), (3840, 2160)):
         page.set_viewport_size({"width": width, "height": height})
         assert cut_off(page, ".cx-page") == []
@@ -47,7 +51,7 @@ def test_a_page_is_accessible_and_fits_small_and_large_screens(
             page.screenshot(path=Path(SHOTS) / f"{name}-{width}.png")
     lacking, having = serious(page, ".cx-page")
     assert lacking == []
-    assert having > 20
+    assert having > 50  # The rules did look.
 
 
 def test_evidence_is_read_and_a_version_is_promoted_and_rolled_back(
