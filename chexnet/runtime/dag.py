@@ -42,7 +42,6 @@ def _box(pipeline: Pipeline, job: Job | None) -> Box:
     counts = {"done": job.processed, "skipped": job.skipped, "recovered": job.recovered}
     counts["failed"] = job.failed
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    lines = (f"pipeline, last job: {job.state}", f"{told or 'no'} of {job.total} datums")
-    if not job.total:
-        lines = (lines[0], "nothing to do yet")
+    counted = f"{told or '0 done'} of {job.total} datums" if job.total else "no datums"
+    lines = (f"pipeline, last job: {job.state}", counted)
     return Box(title=pipeline.name, lines=lines, mood=MOODS.get(job.state, "busy"))

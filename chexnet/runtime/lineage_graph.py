@@ -28,7 +28,7 @@ def graph(node: Node) -> tuple[dict[str, Box], list[Arrow]]:
     def add(one: Node, mood: str | None = None) -> str:
         repo, at, commit = one.name.partition("@")
         facts = [f"{k} {short(one.facts[k])}" for k in TELLING if one.facts.get(k) is not None]
-        lines = (one.kind, *(cut(fact, 44) for fact in facts[:1]))
+        lines = (one.kind, *(cut(fact, 40) for fact in facts[:1]))
         boxes.setdefault(
             one.name,
             Box(

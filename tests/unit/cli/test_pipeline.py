@@ -147,7 +147,7 @@ def test_the_graph_is_a_tree_here_and_a_picture_in_a_file(site: Site, tmp_path: 
     assert run("graph").stdout.splitlines() == [
         "in repo",
         "├── out pipeline, last job: success; 1 done of 1 datums",
-        "│   └── late from @cut; pipeline, last job: created; nothing to do yet",
+        "│   └── late from @cut; pipeline, last job: created; no datums",
         "└── late from @cut; as above",
     ]
     for name, begins in (("dag.png", b"\x89PNG"), ("dag.svg", b"<?xml")):
