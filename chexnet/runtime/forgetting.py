@@ -36,7 +36,7 @@ DATASET, META = "dataset", "meta"
 INPUTS = (RAW, BULK)
 BY_PATIENT = (*INPUTS, IMAGES, PREDICTIONS, FEEDBACK)  # Their files lie below the unit.
 # Of a pipeline's meta repo; they name paths.
-NAMING = (datum_meta.EVERY, "/records/*", "/pending/*")
+NAMING = (datum_meta.EVERY, f"{datum_meta.RECORDS}/*", f"{datum_meta.PENDING}/*")
 Rewrite = Callable[[bytes], bytes | None]  # None: the file does not hold the patient.
 
 
@@ -120,7 +120,7 @@ class Forgetting:
         for one in shared:
             self._eraser.erase(one.repo, [one.path], hashes=[one.hash])
             if one.repo == DATASET:  # The runner keeps each datum's output beside its record.
-                copies = [f"/pfs/*/out{one.path}"]
+                copies = [f"{datum_meta.OUTPUTS}/*/out{one.path}"]
                 self._eraser.erase(DATASET, copies, kind=META, hashes=[one.hash])
         return Erased(freed=self._eraser.collect(), uncut=uncut)
 
@@ -129,7 +129,8 @@ class Forgetting:
         named = f"/{self._unit}/"
         told = self._eraser.erase(IMAGES, NAMING, kind=META, holding=named)
         datums = {datum_meta.datum_of(p) for p in told if p.startswith(datum_meta.FOLDER)}
-        if outputs := [f"/{folder}/{datum}/**" for datum in datums for folder in ("pfs", "logs")]:
+        folders = (datum_meta.OUTPUTS, datum_meta.LOGS)
+        if outputs := [f"{folder}/{datum}/**" for datum in datums for folder in folders]:
             self._eraser.erase(IMAGES, outputs, kind=META)
 
     @property

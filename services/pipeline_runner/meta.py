@@ -13,19 +13,12 @@ from pachyderm_sdk.api.pfs.file import PFSFile
 
 from chexnet.adapters.pachyderm import datum_meta
 from chexnet.adapters.pachyderm.connection import Connection, code
+from chexnet.adapters.pachyderm.datum_meta import LOGS, OUTPUTS, PENDING, RECORDS
 from chexnet.adapters.pachyderm.store import CHUNK
 from chexnet.adapters.pachyderm.wire import field
 from chexnet.messages import new_id
 from services.pipeline_runner import records
-from services.pipeline_runner.records import (
-    LOGS,
-    OUTPUTS,
-    PENDING,
-    RECORDS,
-    Change,
-    Outcome,
-    Record,
-)
+from services.pipeline_runner.records import Change, Outcome, Record
 
 Request: TypeAlias = bytes  # A ModifyFileRequest on the wire: there are five for each datum.
 MODIFY = "/pfs_v2.API/ModifyFile"

@@ -17,8 +17,8 @@ from msgspec import Struct
 from pachyderm_sdk.api import pps
 
 from chexnet.adapters.pachyderm import datum_meta
+from chexnet.adapters.pachyderm.datum_meta import OUTPUTS, RECORDS
 
-LOGS, PENDING, RECORDS, OUTPUTS = "/logs", "/pending", "/records", "/pfs"
 State = Literal["success", "recovered", "failed"]
 _STATES: dict[State, datum_meta.State] = {
     "success": "PROCESSED",

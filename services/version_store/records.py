@@ -15,7 +15,6 @@ from services.version_store.database import Sql
 from services.version_store.errors import StoreError, missing
 from services.version_store.listing import View
 
-OUTPUTS = "/pfs"
 _STATES = {
     "PROCESSED": pps.DatumState.SUCCESS,
     "FAILED": pps.DatumState.FAILED,
@@ -58,7 +57,9 @@ def _info(id_: str, meta: Meta, job: pps.Job) -> pps.DatumInfo:
     return pps.DatumInfo(
         datum=pps.Datum(job=job, id=id_),
         state=_STATES[meta.state] if meta.job.id == job.id else pps.DatumState.SKIPPED,
-        pfs_state=pfs.File(commit=pfs.Commit(repo=owner, id=job.id), path=f"{OUTPUTS}/{id_}"),
+        pfs_state=pfs.File(
+            commit=pfs.Commit(repo=owner, id=job.id), path=f"{datum_meta.OUTPUTS}/{id_}"
+        ),
         data=[pfs.FileInfo(file=_file(part.file_info.file)) for part in meta.inputs],
     )
 

@@ -11,7 +11,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-FOLDER = "/meta"
+FOLDER, OUTPUTS = "/meta", "/pfs"  # As Pachyderm's workers have them.
+RECORDS, PENDING, LOGS = "/records", "/pending", "/logs"  # Of services/pipeline_runner alone.
 EVERY = f"{FOLDER}/*/meta"
 State = Literal["PROCESSED", "FAILED", "RECOVERED"]
 

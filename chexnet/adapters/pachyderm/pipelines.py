@@ -29,7 +29,6 @@ from chexnet.errors import ConfigError, NotFound, Refused
 from chexnet.settings import StoreSettings
 
 ASK = 0.5  # Seconds: Pachyderm tells of a job's end only; how far it is has to be asked for.
-LOGS = "/logs"
 Applied = Literal["created", "updated", "unchanged"]
 
 
@@ -170,7 +169,9 @@ class PachydermPipelines:
         """Yield the whole lines that came since `read`; at the end, the rest too."""
         meta = self._at.commit(job.pipeline, job.id, "meta")
         with self._at.errors(f"the logs of {job.pipeline}"):
-            for info in list(self._pfs.glob_file(commit=meta, pattern=f"{LOGS}/{named}")):
+            for info in list(
+                self._pfs.glob_file(commit=meta, pattern=f"{datum_meta.LOGS}/{named}")
+            ):
                 name = info.file.path.split("/")[-2]
                 done = read.get(name, 0)
                 if info.size_bytes <= done:

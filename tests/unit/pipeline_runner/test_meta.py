@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from pachyderm_sdk.api import pfs, pps
 
+from chexnet.adapters.pachyderm.datum_meta import PENDING, RECORDS
 from services.pipeline_runner import meta, records
-from services.pipeline_runner.meta import PENDING, kept, left
-from services.pipeline_runner.records import RECORDS, Input, Outcome, Record, merged
+from services.pipeline_runner.meta import kept, left
+from services.pipeline_runner.records import Input, Outcome, Record, merged
 
 COMMIT = pfs.Commit(id="c" * 32)
 PIPELINE = pps.Pipeline(name="out", project=pfs.Project(name="test"))
