@@ -288,11 +288,13 @@ def auroc_plan(rng: np.random.Generator, runs: int):
     """The gate of the macro AUROC opens as often as planned; one image a patient."""
     skill = 1.0, 1.4
     plan = power.Plan(champion=area(skill[0]), challenger=area(skill[1]), prevalence=[0.3])
-    # The models share half of their noise: their areas' correlation, from a pilot.
-    many = readings(rng, 400, 400, skill=skill, images=1)
+    # The models share half of their noise. Of 400 pilots the correlation of their areas would be
+    # uncertain by 0.04, and the power of the plan by two points.
+    pilots = 4000
+    many = readings(rng, pilots, 400, skill=skill, images=1)
     areas = np.array(
         [
-            [auroc(model[run, :, 0], many.present[run, :, 0]) for run in range(400)]
+            [auroc(model[run, :, 0], many.present[run, :, 0]) for run in range(pilots)]
             for model in many.scores
         ]
     )
