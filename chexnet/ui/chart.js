@@ -11,11 +11,15 @@ function svg(tag, attributes, ...children) {
   return element;
 }
 
-function legend(series) {
-  const keys = series.map(({ name }, n) => {
-    const line = svg("line", { x1: 0, x2: 26, y1: 6, y2: 6, style: `stroke: ${INKS[n % INKS.length]}`, "stroke-width": 3, "stroke-dasharray": DASHES[n % DASHES.length] });
-    return h("span", {}, svg("svg", { width: 26, height: 12, "aria-hidden": "true" }, line), ` ${name}`);
-  });
+const lined = (n) => ({ fill: "none", style: `stroke: ${INKS[n % INKS.length]}`, "stroke-dasharray": DASHES[n % DASHES.length] });
+const filled = (n) => ({ style: `fill: ${INKS[n % INKS.length]}`, "fill-opacity": n % 2 ? 0.65 : 1 });
+const dash = (n) => svg("line", { x1: 0, x2: 26, y1: 6, y2: 6, "stroke-width": 3, ...lined(n) });
+const patch = (n) => svg("rect", { x: 6, y: 0, width: 12, height: 12, ...filled(n) });
+
+/** Return the names of series, each beside a `mark` as it is drawn. */
+function legend(series, mark) {
+  const keys = series.map(({ name }, n) =>
+    h("span", {}, svg("svg", { width: 26, height: 12, "aria-hidden": "true" }, mark(n)), ` ${name}`));
   return h("p", { className: "cx-hint cx-legend" }, ...keys);
 }
 
@@ -34,9 +38,9 @@ function lines(title, series, across) {
   drawn.append(text(x(0), height - 8, "middle", "1"), text(x(most - 1), height - 8, "middle", String(most)), text((left + width) / 2, height - 8, "middle", across));
   series.forEach(({ values }, n) => {
     const points = values.map((value, k) => [x(k), y(value)].map((v) => v.toFixed(1)).join(","));
-    drawn.append(svg("polyline", { points: points.join(" "), fill: "none", style: `stroke: ${INKS[n % INKS.length]}`, "stroke-width": 2, "stroke-dasharray": DASHES[n % DASHES.length] }));
+    drawn.append(svg("polyline", { points: points.join(" "), "stroke-width": 2, ...lined(n) }));
   });
-  return h("figure", { className: "cx-figure-box" }, h("figcaption", {}, title), drawn, legend(series));
+  return h("figure", { className: "cx-figure-box" }, h("figcaption", {}, title), drawn, legend(series, dash));
 }
 
 /** Return stacked bars, one for each place: series of {name, values} of one length. */
@@ -59,8 +63,8 @@ function bars(title, series, across) {
       const tall = ((height - bottom - 6) * value) / top;
       const from = ((height - bottom - 6) * below[k]) / top;
       below[k] += value;
-      if (value) drawn.append(svg("rect", { x: left + k * step + 1, y: height - bottom - from - tall, width: Math.max(step - 2, 1), height: tall, style: `fill: ${INKS[n % INKS.length]}`, "fill-opacity": n % 2 ? 0.65 : 1 }));
+      if (value) drawn.append(svg("rect", { x: left + k * step + 1, y: height - bottom - from - tall, width: Math.max(step - 2, 1), height: tall, ...filled(n) }));
     });
   });
-  return h("figure", { className: "cx-figure-box" }, h("figcaption", {}, title), drawn, legend(series));
+  return h("figure", { className: "cx-figure-box" }, h("figcaption", {}, title), drawn, legend(series, patch));
 }
