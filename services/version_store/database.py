@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
+
 from chexnet.errors import ConfigError
 from services.version_store import schema
+from services.version_store.errors import StoreError
 
 Sql = sqlite3.Connection
+WAIT, TURNS = 5.0, 12  # Seconds for which all wait for who holds the database; how often.
 
 
 def now() -> int:
@@ -36,7 +40,11 @@ class Database:
 
     def _connect(self) -> Sql:
         sql = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+            self._path,
+            timeout=WAIT,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
         sql.row_factory = sqlite3.Row
         sql.execute("PRAGMA journal_mode = WAL")
@@ -110,10 +118,24 @@ class Database:
         """Move the log into the database file, as far as no reader needs it.
 
         Args:
-            at_once: empty it too; all who write wait while a reader is at it, up to 5 s.
+            at_once: empty it too, when those who read now have ended; who writes waits for that in
+                turns.
+
+        Raises:
+            StoreError: UNAVAILABLE, as somebody reads for longer: what was deleted is still in the
+                log.
         """
-        with self._writing:
-            self._writer.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if at_once else 'PASSIVE'})")
+        mode = "TRUNCATE" if at_once else "PASSIVE"
+        for _ in range(TURNS):
+            with self._writing:
+                held, *_ = self._writer.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+            if not (at_once and held):
+                return
+        rule = "What is erased must leave the log too, and nobody may be reading it then."
+        received = (
+            f"Received: a reader of more than {WAIT * TURNS:.0f} s. Erase again when it ends."
+        )
+        raise StoreError(f"{rule} {received}", grpc.StatusCode.UNAVAILABLE)
 
     def close(self) -> None:
         """Move the log into the database file, and let go of it."""

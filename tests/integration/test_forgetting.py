@@ -82,7 +82,12 @@ class Held:
         secrets |= {
             f"note {n}": sites.note_on(upload).encode() for n, upload in enumerate(self.sent)
         }
-        return [name for name, data in secrets.items() for f in kept if data in f.read_bytes()]
+        return [
+            f"{name} in {file.name}"
+            for name, data in secrets.items()
+            for file in kept
+            if data in file.read_bytes()
+        ]
 
 
 def no(*_: object) -> None:

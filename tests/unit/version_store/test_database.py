@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from chexnet.errors import ConfigError
-from services.version_store import schema
+from services.version_store import database, schema
 from services.version_store.database import Database
+from services.version_store.errors import StoreError
 
 
 def test_a_folder_of_an_older_format_keeps_its_data_and_gets_the_rest(tmp_path: Path) -> None:
@@ -20,13 +22,13 @@ def test_a_folder_of_an_older_format_keeps_its_data_and_gets_the_rest(tmp_path: 
     old.execute("PRAGMA user_version = 1")
     old.commit()
     old.close()
-    database = Database(path)
-    with database.read() as sql:
+    made = Database(path)
+    with made.read() as sql:
         assert [tuple(row) for row in sql.execute("SELECT * FROM projects")] == [
             ("xray", "films", 1)
         ]
         assert sql.execute("SELECT COUNT(*) FROM jobs").fetchone()[0] == 0
-    database.close()
+    made.close()
 
 
 def test_a_folder_of_a_newer_format_is_left_alone(tmp_path: Path) -> None:
@@ -36,3 +38,33 @@ def test_a_folder_of_a_newer_format_is_left_alone(tmp_path: Path) -> None:
     newer.close()
     with pytest.raises(ConfigError, match="Received: 99"):
         Database(path)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_is_erased_leaves_the_log_however_long_somebody_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """The log was left as it was when a reader held it for five seconds, and nobody was told."""
+    monkeypatch.setattr(database, "WAIT", 0.02)
+    made = Database(tmp_path / "db")
+    with made.write() as sql:
+        sql.execute("INSERT INTO facts VALUES ('secret', 'patient-7')")
+    with ExitStack() as reading:
+        reading.enter_context(made.read()).execute("SELECT * FROM facts").fetchall()
+        with made.write() as sql:
+            sql.execute("DELETE FROM facts WHERE name = 'secret'")
+        if ends:
+            turns = iter([0, 1, 2])
+
+            def hold(_: object) -> None:
+                if next(turns, None) is None:
+                    reading.close()
+
+            made._writer.set_trace_callback(hold)
+            made.truncate_log(at_once=True)
+        else:
+            with pytest.raises(StoreError, match="Erase again"):
+                made.truncate_log(at_once=True)
+    left = any(b"patient-7" in file.read_bytes() for file in tmp_path.iterdir())
+    assert left != ends
+    made.close()
