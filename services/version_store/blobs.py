@@ -90,7 +90,7 @@ class Blobs:
         """Forget the chunks that no entry uses, and free their bytes; return how many.
 
         Args:
-            at_once: also what the database's log still says of them; it waits for readers.
+            at_once: also what the database's file and log still have of them; it waits for readers.
 
         Rows go first: were it killed in between, the next collection finds the bytes in no row.
         """
@@ -108,7 +108,10 @@ class Blobs:
                 kept = sql.execute("SELECT pack, start, size FROM chunks ORDER BY pack, start")
                 places = [Place(*row) for row in kept]
             self._free(places)
-        self._database.truncate_log(at_once=at_once)
+        if at_once:
+            self._database.purge()
+        else:
+            self._database.shorten_log()
         return sum(size for _, size in unused)
 
     def _free(self, places: Sequence[Place]) -> None:

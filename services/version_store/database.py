@@ -114,27 +114,31 @@ class Database:
             with self._changed:
                 self._changed.wait_for(lambda seen=seen: self._count != seen or not going_on())  # type: ignore[misc]
 
-    def truncate_log(self, *, at_once: bool) -> None:
-        """Move the log into the database file, as far as no reader needs it.
+    def shorten_log(self) -> None:
+        """Move the log into the database file, as far as no reader needs it."""
+        with self._writing:
+            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-        Args:
-            at_once: empty it too, when those who read now have ended; who writes waits for that in
-                turns.
+    def purge(self) -> None:
+        """Leave nothing on the disk of what was deleted: write the file anew, and empty the log.
+
+        SQLite's secure_delete is not enough: rows that were moved between pages leave copies. It
+        waits for those who read now, and who writes waits for it, in turns.
 
         Raises:
-            StoreError: UNAVAILABLE, as somebody reads for longer: what was deleted is still in the
-                log.
+            StoreError: UNAVAILABLE, as somebody reads for longer.
         """
-        mode = "TRUNCATE" if at_once else "PASSIVE"
+        with self._writing:
+            self._writer.execute("PRAGMA temp_store = FILE")  # A copy of all: too much for memory.
+            self._writer.execute("VACUUM")
+            self._writer.execute("PRAGMA temp_store = MEMORY")
         for _ in range(TURNS):
             with self._writing:
-                held, *_ = self._writer.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-            if not (at_once and held):
+                held, *_ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not held:
                 return
-        rule = "What is erased must leave the log too, and nobody may be reading it then."
-        received = (
-            f"Received: a reader of more than {WAIT * TURNS:.0f} s. Erase again when it ends."
-        )
+        rule = "What is erased must leave the log too, and nobody may be reading then."
+        received = f"Received: a reader of more than {WAIT * TURNS:.0f} s. Erase again after it."
         raise StoreError(f"{rule} {received}", grpc.StatusCode.UNAVAILABLE)
 
     def close(self) -> None:

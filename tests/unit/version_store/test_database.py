@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -61,10 +62,28 @@ def test_what_is_erased_leaves_the_log_however_long_somebody_reads(
                     reading.close()
 
             made._writer.set_trace_callback(hold)
-            made.truncate_log(at_once=True)
+            made.purge()
         else:
             with pytest.raises(StoreError, match="Erase again"):
-                made.truncate_log(at_once=True)
+                made.purge()
     left = any(b"patient-7" in file.read_bytes() for file in tmp_path.iterdir())
     assert left != ends
+    made.close()
+
+
+def test_rows_that_moved_between_pages_leave_no_copy(tmp_path: Path) -> None:
+    """SQLite left a pseudonym in a page's free space, though secure_delete was on."""
+    made, random = Database(tmp_path / "db"), Random(1)
+    names = [f"{random.random():.12f}" for _ in range(3000)]
+    for at in range(0, len(names), 10):
+        with made.write() as sql:
+            rows = [
+                (name, f"{'patient-7' if n % 7 == 0 else 'another'} {'x' * 60}")
+                for n, name in enumerate(names[at : at + 10])
+            ]
+            sql.executemany("INSERT INTO facts VALUES (?, ?)", rows)
+    with made.write() as sql:
+        sql.execute("DELETE FROM facts WHERE value LIKE 'patient-7%'")
+    made.purge()
+    assert not any(b"patient-7" in file.read_bytes() for file in tmp_path.iterdir())
     made.close()
