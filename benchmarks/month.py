@@ -60,8 +60,10 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         month = Month(Path(scratch), given.images)
-        month.pass_by()
-        month.tell()
+        try:
+            month.pass_by()
+        finally:
+            month.tell()
         month.check()
         if given.plot:
             draw(given.plot, month.predictions(), month.looks, month.entries(), START)
