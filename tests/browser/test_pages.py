@@ -35,9 +35,9 @@ def decide(page: Page, text: str, why: str) -> None:
 
 @pytest.mark.parametrize("name", ["operations", "training", "lineage"])
 def test_a_page_is_accessible_and_fits_small_and_large_screens(
-    page: Page, door: Lab, name: str
+    page: Page, memory_app: Lab, name: str
 ) -> None:
-    door.page(page).run(door.url, door.token, f"{name}.ipynb", ".cx-page")
+    memory_app.page(page).run(memory_app.url, memory_app.token, f"{name}.ipynb", ".cx-page")
     expect(page.locator(".cx-page h2, .cx-page h3").first).to_be_visible(timeout=MINUTE)
     if name == "lineage":
         page.get_by_role("button", name="version 2").click(timeout=MINUTE)
