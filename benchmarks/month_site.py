@@ -45,7 +45,18 @@ Array = NDArray[Any]
 
 
 class Turn(threading.Event):
-    """Ends the guardian's turn when it would wait: nothing more comes until the clock moves."""
+    """Ends the guardian's turn when it would wait: nothing more comes until the clock moves.
+
+    It looks twice in vain: what it has seen is thought over when it looks for more.
+    """
+
+    looks = 0
+
+    def vain(self) -> None:
+        """Count a look that found nothing."""
+        self.looks += 1
+        if self.looks > 1:
+            self.set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Do not wait."""
@@ -55,7 +66,7 @@ class Turn(threading.Event):
 
 
 class Bus(MemoryBus):
-    """A bus on which a reader that finds nothing ends the guardian's turn."""
+    """A bus on which a reader that finds nothing, twice, ends the guardian's turn."""
 
     turn: Turn | None = None
 
@@ -70,7 +81,7 @@ class _Reader(MemoryReader):
         del timeout
         found: list[Message] = super().poll(timeout=0)
         if not found and isinstance(self._bus, Bus) and self._bus.turn is not None:
-            self._bus.turn.set()
+            self._bus.turn.vain()
         return found
 
 
