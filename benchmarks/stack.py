@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from chexnet.adapters.kafka import KafkaBus
 from chexnet.settings import Settings
@@ -16,7 +15,7 @@ from tests.playbooks import temporary_site
 
 
 @contextmanager
-def platform(**variables: Any) -> Iterator[Settings]:
+def platform() -> Iterator[Settings]:
     """Yield the settings of a platform whose champion is a DenseNet-121, trained for a moment.
 
     With CHEXNET_TEST_STACK, the env file of a platform that runs, nothing is started.
@@ -24,7 +23,7 @@ def platform(**variables: Any) -> Iterator[Settings]:
     if running := os.environ.get("CHEXNET_TEST_STACK"):
         yield _settings(Path(running))
         return
-    with temporary_site("xray", **variables) as site, tempfile.TemporaryDirectory() as scratch:
+    with temporary_site("xray") as site, tempfile.TemporaryDirectory() as scratch:
         site.up()
         settings = _settings(site.state / "xray.env")
         chexnet(settings, "data", "phantoms", Path(scratch), "--count", "400", "--size", "256")

@@ -77,13 +77,11 @@ class Asking(AppPage):
 
     def run(self, url: str, token: str, notebook: str, appears: str) -> None:
         """Open it, answer, and wait until what the selector names is there."""
-        self.page.goto(f"{url}/voila/render/{notebook}?token={token}", timeout=MINUTE)
-        name, wanted = self.page.get_by_label("Your name"), self.page.locator(appears)
-        name.or_(wanted).first.wait_for(timeout=MINUTE)
-        if name.is_visible():
+        super().run(url, token, notebook, f"{appears}, .cx-asking")
+        if (name := self.page.get_by_label("Your name")).is_visible():
             name.fill("Ada")
             self.page.get_by_role("button", name="Begin").click()
-        wanted.first.wait_for(timeout=MINUTE)
+        self.page.locator(appears).first.wait_for(timeout=MINUTE)
 
 
 def main() -> None:
@@ -101,9 +99,9 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
-        for kind, url, secret in _doors(settings):
-            print(f"{secret} ({url})")
-            opened = _first_paint(browser, kind, url, _token(settings, secret))
+        for kind, url, door in _doors(settings):
+            print(f"{door} ({url})")
+            opened = _first_paint(browser, kind, url, _token(settings, door))
             reader = bus.read([topics.PREDICTIONS], start="end")
             late.append(_one_by_one(opened.page, reader, given.rounds))
             reader.close()

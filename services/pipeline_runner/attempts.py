@@ -6,6 +6,7 @@ import time
 
 from pachyderm_sdk.api import pps
 
+from chexnet.adapters.pachyderm import paths
 from services.pipeline_runner.logs import Log
 from services.pipeline_runner.records import Input, Outcome, Record, State
 from services.pipeline_runner.scratch import Scratch
@@ -18,8 +19,12 @@ def attempt(worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log) -> Out
     timeout = details.datum_timeout.total_seconds() or None
     tries = max(1, details.datum_tries)
     state: State = "success"
+    outputs: tuple[str, ...] = ()
     for number in range(1, tries + 1):
-        wrong = worker.run(scratch, log.say, timeout) or scratch.wrong()
+        wrong = worker.run(scratch, log.say, timeout)
+        if wrong is None:
+            outputs = scratch.outputs()  # One that the store refuses would take all with it.
+            wrong = next(filter(None, map(paths.wrong, outputs)), None)
         if wrong is None:
             break
         log.say(f"[try {number} of {tries}: {wrong}]\n".encode())
@@ -35,7 +40,7 @@ def attempt(worker: Worker, scratch: Scratch, job: pps.JobInfo, log: Log) -> Out
                 Input(part.name, part.repo, part.commit, part.path, part.branch)
                 for part in scratch.datum.parts
             ),
-            outputs=scratch.outputs() if state == "success" else (),
+            outputs=outputs if state == "success" else (),
             job=job.job.id,
             reason=wrong or "",
             tries=number,

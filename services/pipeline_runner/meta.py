@@ -20,7 +20,7 @@ from chexnet.messages import new_id
 from services.pipeline_runner import records
 from services.pipeline_runner.records import Change, Outcome, Record
 
-Request: TypeAlias = bytes  # A ModifyFileRequest on the wire: there are five for each datum.
+Request: TypeAlias = bytes  # A ModifyFileRequest on the wire: a datum has six or more.
 MODIFY = "/pfs_v2.API/ModifyFile"
 
 

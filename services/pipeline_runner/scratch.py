@@ -13,7 +13,6 @@ from msgspec import Struct
 from pachyderm_sdk.api import pfs, pps
 from pachyderm_sdk.api.pfs.file import PFSFile
 
-from chexnet.adapters.pachyderm import paths
 from chexnet.adapters.pachyderm.connection import Connection
 from chexnet.adapters.pachyderm.wire import field, fields
 from services.pipeline_runner.datums import Datum
@@ -43,10 +42,6 @@ class Scratch(Struct, frozen=True):
         """Return the paths of the files that the transform wrote."""
         found = (path for path in self.out.rglob("*") if path.is_file())
         return tuple(sorted(f"/{path.relative_to(self.out)}" for path in found))
-
-    def wrong(self) -> str | None:
-        """Return which output the store would refuse, if any; it would refuse all with it."""
-        return next(filter(None, map(paths.wrong, self.outputs())), None)
 
     def delete(self) -> None:
         """Delete the folder."""

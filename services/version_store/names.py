@@ -53,11 +53,6 @@ def path(text: str) -> str:
     return posixpath.normpath("/" + text.lstrip("/"))
 
 
-def is_directory(text: str) -> bool:
-    """Say whether a path is written as a directory's: with a slash at the end."""
-    return text.endswith("/")
-
-
 def below(directory: str) -> tuple[str, str]:
     """Return the bounds of the paths below `directory`: from the first, up to the second."""
     stem = directory.rstrip("/")

@@ -146,7 +146,8 @@ def _apply(change: Change, blobs: Blobs, stage: Stage, row: Row, steps: list[Ste
         if isinstance(step, Add):
             tree.add(step.path, step, blobs, stage)
         elif isinstance(step, wire.Deletion):
-            tree.delete(names.path(step.path), directory=names.is_directory(step.path))
+            delete = tree.delete_directory if step.path.endswith("/") else tree.delete
+            delete(names.path(step.path))
         else:
             _copy(change.sql, tree, step, blobs, stage)
     trees.put(change.sql, row["diff"], tree.changes)
@@ -176,12 +177,13 @@ class _Overlay:
             return self.changes[path]
         return None if self._blank else trees.find(self._sql, self._stack, path)
 
-    def delete(self, path: str, *, directory: bool = False) -> None:
-        """Delete a file, or a directory; one that is not there is no error."""
-        if not directory:
-            if self._find(path) is not None:
-                self.changes[path] = None
-            return
+    def delete(self, path: str) -> None:
+        """Delete a file; one that is not there is no error."""
+        if self._find(path) is not None:
+            self.changes[path] = None
+
+    def delete_directory(self, path: str) -> None:
+        """Delete all files below a directory, if it is there."""
         if not self._blank:
             for inner, _ in trees.walk(self._sql, self._stack, path):
                 self.changes[inner] = None
