@@ -90,9 +90,7 @@ def _file(info: memoryview) -> tuple[Found, memoryview]:
     """Return where a FileInfo's file is, and the message."""
     file = dict(fields(dict(fields(info))[1]))
     commit = dict(fields(file[1]))
-    branch = dict(fields(commit.get(1, memoryview(b""))))
-    owner = commit.get(3) or branch[1]  # An older server names it in the branch.
-    texts = (dict(fields(owner))[1], branch.get(2, b""), file[2])
+    texts = (dict(fields(commit[3]))[1], file[2])
     return Found(*(str(text, "utf-8") for text in texts)), info
 
 

@@ -22,10 +22,9 @@ class Leaf(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A file or directory as a datum has it; the branch is the one that its commit was made on."""
+    """A file or directory as a datum has it."""
 
     repo: str
-    branch: str
     path: str
 
 
@@ -41,14 +40,11 @@ def namer(given: pps.Input) -> Name:
         return lambda _, files: tuple(by_repo[file.repo] for file in files)
 
     def name(id_: str, files: Sequence[Found]) -> Way:
-        """Prefer the way that the datum's id is made of; else one whose branches agree."""
+        """Return the way that the datum's id is made of; of an id of another make, the first."""
         ways = [way for way, end in islice(_ways(given, files, 0), TRIED) if end == len(files)]
         for way in ways:
             keys = (key(*leaf, file.path) for leaf, file in zip(way, files, strict=True))
             if identity(keys) == id_:
-                return way
-        for way in ways:
-            if all(leaf.branch == file.branch for leaf, file in zip(way, files, strict=True)):
                 return way
         return ways[0] if ways else tuple(by_repo[file.repo] for file in files)
 

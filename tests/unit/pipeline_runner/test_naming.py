@@ -14,8 +14,8 @@ def reads(name: str, repo: str = "in", branch: str = "master") -> pps.Input:
     return pps.Input(pfs=pps.PfsInput(repo=repo, name=name, branch=branch))
 
 
-def file(path: str, repo: str = "in", branch: str = "master") -> Found:
-    return Found(repo, branch, path)
+def file(path: str, repo: str = "in") -> Found:
+    return Found(repo, path)
 
 
 ONE, TWO = reads("one"), reads("two")
@@ -51,9 +51,9 @@ def test_files_of_one_repo_are_named_as_the_id_was_made(
     assert " ".join(leaf.name for leaf in way) == names
 
 
-def test_by_an_id_of_another_make_the_branch_decides() -> None:
-    way = namer(pps.Input(union=[ONE, CURATED]))("?", [file("/a", branch="curated")])
-    assert [leaf.name for leaf in way] == ["two"]
+def test_an_id_of_another_make_leaves_the_first_way() -> None:
+    way = namer(pps.Input(union=[ONE, CURATED]))("?", [file("/a")])
+    assert [leaf.name for leaf in way] == ["one"]
 
 
 def test_a_cron_s_tick_is_named() -> None:
