@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chexnet.adapters.kafka import KafkaBus
 from chexnet.settings import Settings
-from tests.commands import chexnet, crown
+from tests.commands import chexnet, crown, settings_of
 from tests.playbooks import temporary_site
 
 
@@ -21,11 +21,11 @@ def platform() -> Iterator[Settings]:
     With CHEXNET_TEST_STACK, the env file of a platform that runs, nothing is started.
     """
     if running := os.environ.get("CHEXNET_TEST_STACK"):
-        yield _settings(Path(running))
+        yield settings_of(Path(running))
         return
     with temporary_site("xray") as site, tempfile.TemporaryDirectory() as scratch:
         site.up()
-        settings = _settings(site.state / "xray.env")
+        settings = settings_of(site.state / "xray.env")
         chexnet(settings, "data", "phantoms", Path(scratch), "--count", "400", "--size", "256")
         crown(settings, Path(scratch), "--config", "chexnet", "--quick")
         yield settings
@@ -37,8 +37,3 @@ def connected(settings: Settings) -> Iterator[KafkaBus]:
     bus = KafkaBus(settings)
     yield bus
     bus.close()
-
-
-def _settings(env_file: Path) -> Settings:
-    os.environ["CHEXNET_ENV_FILE"] = str(env_file)
-    return Settings()

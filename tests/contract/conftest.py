@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pachyderm_sdk import Client
 from pachyderm_sdk.api import pfs
 
 from tests.contract.pachyderm.server import Server
+from tests.contract.working import Site
 
 PACHD = os.environ.get("CHEXNET_TEST_PACHD")
 TARGETS = ["version_store", pytest.param("pachd", marks=pytest.mark.real)]
@@ -61,3 +63,11 @@ def make_repo(client: Client, project: pfs.Project, name: str) -> pfs.Repo:
     repo = pfs.Repo(name=name, type="user", project=project)
     client.pfs.create_repo(repo=repo)
     return repo
+
+
+@pytest.fixture
+def site(address: str, project: pfs.Project, tmp_path: Path) -> Iterator[Site]:
+    """A project with a repo `in` and a worker, which must end well."""
+    made = Site(address, project.name, tmp_path)
+    yield made
+    assert made.runner.stop() == 0

@@ -4,71 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from pachyderm_sdk.api import pps
 
-from chexnet.adapters.pachyderm import Job, PachydermPipelines, PachydermStore
-from tests.contract.conftest import PACHD
+from tests.contract.working import COUNT, Site, counts
 from tests.images import film
-from tests.runners import Runner
-
-COUNT = "wc -c < $in > /$CHEXNET_PFS/out/$(basename $in)"
-
-
-class Site:
-    """A project with a runner, and the ways of the tests to use it."""
-
-    def __init__(self, address: str, project: str, folder: Path) -> None:
-        self.store = PachydermStore(address, project)
-        self.pipelines = PachydermPipelines(address, project)
-        self.store.ensure("in")
-        self.runner = Runner(address, project, folder)
-
-    def put(self, **files: bytes | None) -> str:
-        content = {f"/{name}": data for name, data in files.items() if data is not None}
-        gone = [f"/{name}" for name, data in files.items() if data is None]
-        return self.store.write("in", content, remove=gone)
-
-    def apply(self, script: str, name: str = "out", **more: Any) -> Job:
-        """Make or change a pipeline that runs a shell script on each file of `in`."""
-        spec = {
-            "pipeline": {"name": name},
-            "input": {"pfs": {"name": "in", "repo": "in", "glob": "/*"}},
-            **more,
-            "transform": {"cmd": ["sh"], "stdin": [script], **more.get("transform", {})},
-        }
-        self.pipelines.apply([spec])
-        return self.newest(name)
-
-    def newest(self, name: str = "out") -> Job:
-        """Wait for the newest job's end."""
-        return self.pipelines.wait(name, self.pipelines.jobs(name, 1)[0].id)
-
-    def job(self, commit: str, name: str = "out") -> Job:
-        return self.pipelines.wait(name, commit)
-
-    def files(self, repo: str = "out") -> dict[str, bytes]:
-        return dict(self.store.fetch(repo))
-
-    def log(self, job: Job, name: str = "out") -> list[str]:
-        return [line.text for line in self.pipelines.logs(name, job.id)]
-
-
-def counts(job: Job) -> tuple[int, int, int, int]:
-    return job.processed, job.skipped, job.failed, job.recovered
-
-
-@pytest.fixture
-def site(address: str, project: Any, tmp_path: Path) -> Iterator[Site]:
-    made = Site(address, project.name, tmp_path)
-    yield made
-    assert made.runner.stop() == 0
 
 
 def test_each_file_is_a_datum_and_only_what_changed_is_done_again(site: Site) -> None:
@@ -182,67 +125,6 @@ def test_a_film_that_an_outage_met_comes_with_the_next_job_and_a_bad_one_is_left
     again = site.pipelines.run("out")
     assert counts(site.job(again.id)) == (1, 1, 0, 0)
     assert site.files() == {"/good": good}
-
-
-LISTED = "cd $CHEXNET_PFS; find . -type f ! -path './out/*' | sort > out/$PACH_DATUM_ID"
-
-
-def listings(site: Site) -> list[list[str]]:
-    """What each datum saw, by input."""
-    return sorted(data.decode().split() for data in site.files().values())
-
-
-def reads(name: str, **more: Any) -> dict[str, Any]:
-    return {"pfs": {"name": name, "repo": "in", "glob": "/(*)-(*)", **more}}
-
-
-@pytest.mark.parametrize(
-    ("given", "seen"),
-    [
-        (
-            {"group": [reads("rows", group_by="$1")]},
-            [["./rows/a-1", "./rows/a-2"], ["./rows/b-1"]],
-        ),
-        (
-            {"join": [reads("x", join_on="$1"), reads("y", glob="/(*)-1", join_on="$1")]},
-            [["./x/a-1", "./y/a-1"], ["./x/a-2", "./y/a-1"], ["./x/b-1", "./y/b-1"]],
-        ),
-        (
-            {
-                "join": [
-                    reads("x", glob="/(*)-2", join_on="$1"),
-                    reads("y", glob="/(*)-1", join_on="$1", outer_join=True),
-                ]
-            },
-            [["./x/a-2", "./y/a-1"], ["./y/b-1"]],
-        ),
-        (
-            {"union": [reads("x", glob="/a-*"), reads("y", glob="/*-1")]},
-            [["./x/a-1"], ["./x/a-2"], ["./y/a-1"], ["./y/b-1"]],
-        ),
-    ],
-    ids=["group", "join", "outer join", "union"],
-)
-def test_files_of_one_repo_come_under_their_inputs_names(
-    site: Site, given: dict[str, Any], seen: list[list[str]]
-) -> None:
-    site.put(**{"a-1": b"1", "a-2": b"2", "b-1": b"3"})
-    job = site.apply(LISTED, input=given)
-    assert job.state == "success", job.reason
-    assert listings(site) == seen
-
-
-def test_a_tick_runs_the_files_that_it_is_crossed_with(site: Site) -> None:
-    site.put(**{"a-1": b"1"})
-    cron = {"cron": {"name": "tick", "spec": "@yearly"}}
-    site.apply(LISTED, input={"cross": [reads("x"), cron]})
-    client, project = site.store._at.client, site.store._at.project
-    client.pps.run_cron(pipeline=pps.Pipeline(project=project, name="out"))
-    job = site.newest()
-    assert (job.state, counts(job)) == ("success", (1, 0, 0, 0)), job.reason
-    ((tick, film),) = listings(site)
-    assert tick.startswith("./tick/2")
-    assert film == "./x/a-1"
 
 
 def test_a_job_that_takes_too_long_is_killed(site: Site) -> None:
@@ -359,62 +241,3 @@ def test_a_batching_transform_stays_for_all_datums_and_errors_are_their_own(site
     mended = site.job(site.put(bad=None, die=None, hang=None))
     assert (mended.state, counts(mended)) == ("success", (0, 20, 0, 0))
     assert len(set(site.files().values())) <= 4  # Two workers, and new ones after `die` and `hang`.
-
-
-def test_who_follows_a_job_reads_no_log_of_an_earlier_one(site: Site) -> None:
-    site.put(a=b"1")
-    site.apply("echo $PACH_JOB_ID a rather long first line; " + COUNT)
-    job = site.pipelines.run("out", reprocess=True)
-    followed = [line.text for line in site.pipelines.logs("out", job.id, follow=True)]
-    assert followed == [f"{job.id} a rather long first line"]
-    again = site.job(site.put(b=b"2"))
-    (kept,) = (d for d in site.pipelines.datums("out", again.id) if d.inputs == ("/a",))
-    told = [line.text for line in site.pipelines.logs("out", again.id, datum=kept.id[:8])]
-    assert told == followed
-
-
-def test_the_plain_sdk_sees_the_datums_of_a_job_and_of_ours_the_logs(
-    site: Site, address: str
-) -> None:
-    client, project = site.store._at.client, site.store._at.project
-    site.put(a=b"1", bad=b"2")
-    job = site.apply("echo at $in; test $(basename $in) != bad || exit 7", datum_tries=1)
-    named = pps.Job(pipeline=pps.Pipeline(project=project, name="out"), id=job.id)
-    states = {each.data[0].file.path: each.state for each in client.pps.list_datum(job=named)}
-    assert states == {"/a": pps.DatumState.SUCCESS, "/bad": pps.DatumState.FAILED}
-    (failed,) = client.pps.list_datum(
-        job=named, filter=pps.ListDatumRequestFilter(state=[pps.DatumState.FAILED])
-    )
-    assert client.pps.inspect_datum(datum=failed.datum).state == pps.DatumState.FAILED
-    if address != PACHD:  # Which asks Kubernetes for logs; see pipelines.py for the other way.
-        said = [line.message for line in client.pps.get_logs(job=named, datum=failed.datum)]
-        assert said[0].startswith("at ")
-        assert "exit code 7" in said[-1]
-        assert len(list(client.pps.get_logs(job=named))) == 3
-        (last,) = client.pps.get_logs(pipeline=named.pipeline, datum=failed.datum, tail=1)
-        assert "exit code 7" in last.message
-    mended = site.job(site.put(bad=None))
-    again = pps.Job(pipeline=named.pipeline, id=mended.id)
-    (skipped,) = client.pps.list_datum(job=again)
-    assert skipped.state == pps.DatumState.SKIPPED
-
-
-@pytest.mark.parametrize("address", ["version_store"], indirect=True)  # pachd asks Kubernetes.
-def test_logs_are_followed_while_a_job_runs(site: Site, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    site.put(a=b"1")
-    spec = {
-        "pipeline": {"name": "out"},
-        "input": {"pfs": {"name": "in", "repo": "in", "glob": "/*"}},
-        "transform": {"cmd": ["sh"], "stdin": ["echo first", f"cat {pipe}", "echo last"]},
-    }
-    site.pipelines.apply([spec])
-    client, project = site.store._at.client, site.store._at.project
-    job = pps.Job(
-        pipeline=pps.Pipeline(project=project, name="out"), id=site.pipelines.jobs("out", 1)[0].id
-    )
-    told = client.pps.get_logs(job=job, follow=True)
-    assert next(told).message == "first"  # The job still waits for the pipe.
-    pipe.write_text("second\n")
-    assert [line.message for line in told] == ["second", "last"]
