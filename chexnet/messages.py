@@ -152,6 +152,7 @@ def decode_json(data: bytes, kind: type[R]) -> R:
 
 
 Presence = Literal["present", "absent", "unsure", "not_assessed"]
+UNVERIFIED = " (unverified)"  # Behind a name that nobody checked.
 CHAMPION = "champion"  # The arm of an answer that no experiment chose.
 PREVIOUS = "previous"  # That of one which a holdback left with the previous champion.
 
@@ -319,7 +320,7 @@ class Audit(Record, frozen=True, kw_only=True):
     @property
     def decided_by(self) -> str:
         """Who it was, and whether nobody verified that."""
-        return self.who if self.verified else f"{self.who} (unverified)"
+        return self.who if self.verified else f"{self.who}{UNVERIFIED}"
 
 
 class Release(Record, frozen=True, kw_only=True):

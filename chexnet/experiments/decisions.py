@@ -52,10 +52,19 @@ class By(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def person(
-        cls, principal: str | None, at: datetime, reason: str = "", *, force: bool = False
+        cls,
+        principal: str | None,
+        at: datetime,
+        reason: str = "",
+        *,
+        name: str = "",
+        force: bool = False,
     ) -> By:
-        """Return who sits here: whom the broker knows, else the OS user, whom nobody verified."""
-        who, verified = principal or getpass.getuser(), principal is not None
+        """Return who sits here: whom the broker knows, else who said a name, else the OS user.
+
+        Nobody verified the latter two.
+        """
+        who, verified = principal or name or getpass.getuser(), principal is not None
         return cls(who=who, at=at, verified=verified, reason=reason, force=force)
 
 

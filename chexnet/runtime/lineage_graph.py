@@ -69,4 +69,7 @@ def short(fact: Any) -> str:
     """Return a fact in one line."""
     if isinstance(fact, dict):
         return ", ".join(f"{name} {short(value)}" for name, value in fact.items())
-    return ", ".join(map(str, fact)) if isinstance(fact, list) else str(fact)
+    if isinstance(fact, list):
+        many = any(isinstance(one, dict) for one in fact)
+        return f"{len(fact)} of them" if many else ", ".join(map(short, fact))
+    return f"{fact:.4g}" if isinstance(fact, float) else str(fact)

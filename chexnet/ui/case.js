@@ -2,7 +2,6 @@
 // Before a reading is recorded the kernel sends no output at all: there is nothing here to peek at.
 
 const FOCUSABLE = "button, input, textarea";
-const PATIENCE = 15_000; // Milliseconds; a kernel says at once that a reading is on its way.
 
 function render({ model, el }) {
   own(el, "cx-case");
@@ -46,7 +45,8 @@ function render({ model, el }) {
       record: (said) => tell(view, { type: "record", said, expects }),
       ...more,
     });
-    const edited = view.pending ? null : (next) => draft.change({ boxes: next });
+    const edited = view.pending ? null : (next) => draft.outline(next);
+    draft.began = () => model.send({ id: view.id, type: "began" });
     draft.changed = () => {
       made.update();
       boxes.show(draft.boxes, edited);

@@ -24,7 +24,7 @@ from chexnet.ui.cases import Case, Cases
 from chexnet.ui.films import Films
 from chexnet.ui.reading import Kind, Readings
 from chexnet.ui.transfer import Gateway
-from chexnet.ui.wording import in_words, scaled, unlike
+from chexnet.ui.wording import in_words, scaled, unlike, word_scale
 from chexnet.ui.worklist import Worklist
 
 PALETTES = {"Cividis": CIVIDIS.tolist(), "Grey": [[0, 0, 0], [255, 255, 255]]}
@@ -105,6 +105,7 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
         source: draws what the model sees.
         cards: of the versions that answered.
         worklist: says why a case was not drawn.
+        began: called with the case of which the reader has said the first thing.
         changed: called after a reading, so that others draw it too.
         onward: called when the reader wants the next case of the worklist; says whether there is.
     """
@@ -125,13 +126,14 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
         source: Input,
         cards: Cards,
         worklist: Worklist,
+        began: Callable[[str], None],
         changed: Callable[[], None],
         onward: Callable[[], bool],
     ) -> None:
         super().__init__(view={"id": "", "phase": "none"})
         self._cases, self._readings, self._source = cases, readings, source
         self._cards, self._worklist = cards, worklist
-        self._changed, self._onward = changed, onward
+        self._began, self._changed, self._onward = began, changed, onward
         self._control = Control.empty("")
         self._chosen = ""
         self._mapped: str | None = None  # None until the reader chose: then the likeliest is shown.
@@ -192,7 +194,7 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
             "maps": maps,
             "mapped": mapped,
             "heat": heat_of(case.prediction, mapped),
-            "calibrated": card is not None and card.temperature is not None,
+            "scale": word_scale() if card is not None and card.temperature is not None else "",
             "unlike": unlike(case.prediction, card),
             "reading": said_of(blinded),
             "comment": said_of(assisted),
@@ -224,6 +226,8 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
         match message:
             case {"type": "record", "said": dict(told), "expects": expects} if expects in KINDS:
                 self._submit(case, partial(self._readings.record, case, told, expects=expects))
+            case {"type": "began"}:
+                self._began(case.case_id)
             case {"type": "skip"}:
                 self._submit(case, partial(self._readings.skip, case))
             case {"type": "film", "image": str(image_id)}:

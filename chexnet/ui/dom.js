@@ -1,5 +1,10 @@
 // Stands before each view in its module: anywidget loads one file, and there is no build step.
 
+const RESEARCH_ONLY = "Research use only — not a medical device";
+const EVERY = 5_000; // Milliseconds between questions whether the kernel is there.
+const PATIENCE = 10_000; // Milliseconds without an answer; a kernel that runs a cell gives none.
+const LOST = "No answer: what you see may be old. If this stays, reload the page.";
+
 /** Return an element: properties (`on…` are listeners, `aria-…` and `data-…` attributes), children. */
 function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -47,6 +52,37 @@ function guard(open) {
   };
   window.addEventListener("beforeunload", ask, true);
   return () => window.removeEventListener("beforeunload", ask, true);
+}
+
+/**
+ * Ask the kernel now and then whether it is there. `lost` gets true when it has not answered for
+ * PATIENCE, and false when it does again; returns what ends that. The kernel's half is alive.py.
+ */
+function watch(model, lost) {
+  let [asked, gone] = [0, false];
+  const tell = (now_) => {
+    if (now_ !== gone) lost((gone = now_));
+  };
+  const ask = () => {
+    if (asked && Date.now() - asked > PATIENCE) tell(true);
+    asked ||= Date.now();
+    try {
+      model.send({ type: "alive" });
+    } catch {
+      tell(true); // JupyterLab says of a kernel that has ended that it is dead.
+    }
+  };
+  const hear = (told) => {
+    if (told.type !== "alive") return;
+    asked = 0;
+    tell(false);
+  };
+  const timer = setInterval(ask, EVERY);
+  model.on("msg:custom", hear);
+  return () => {
+    clearInterval(timer);
+    model.off("msg:custom", hear);
+  };
 }
 
 /** Return a URL for the bytes of a PNG; the caller revokes it. */

@@ -16,8 +16,8 @@ const button = (text, className, act, more = {}) =>
  */
 function confirmed(trigger) {
   const question = h("p", {});
-  const no = button("Go on reading", "", () => close());
-  const yes = button("", "cx-primary", () => {
+  const no = button("Go on reading", "cx-primary", () => close());
+  const yes = button("", "", () => {
     const act = done;
     close();
     act();
@@ -95,7 +95,7 @@ function form({ labels, draft, titles, pending, record, few, skip, leave }) {
   const note = h("textarea", {
     className: "cx-note", rows: 2, maxLength: LONGEST, value: draft.note,
     "aria-label": "Note (optional)", placeholder: "Note (optional). No names, no dates of birth.",
-    oninput: () => (draft.note = note.value),
+    oninput: () => draft.write(note.value),
   });
   let asker = () => send;
   const asking = confirmed(() => asker());
@@ -113,6 +113,10 @@ function form({ labels, draft, titles, pending, record, few, skip, leave }) {
     draft.mark(left(), "absent");
     send.focus();
   });
+  const undo = () => {
+    const label = draft.undo();
+    if (label) rows[labels.indexOf(label)].focus();
+  };
   const back = button("Undo", "", () => draft.undo(), { title: "Undo the last change (Ctrl+Z)" });
   const progress = h("span", { className: "cx-hint", role: "status" });
   const actions = h("div", { className: "cx-actions" }, send, rest, back, progress);
@@ -140,7 +144,7 @@ function form({ labels, draft, titles, pending, record, few, skip, leave }) {
     if (event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey) || event.target === note) return;
     event.preventDefault();
     event.stopPropagation(); // JupyterLab's would undo a change of the notebook.
-    draft.undo();
+    undo();
   };
   const element = h(
     "section",

@@ -34,7 +34,8 @@ function finding(arm, peeking, control, send) {
     h("p", { className: "cx-hint" },
       `This decides: its ${Math.round(100 * arm.confidence)} % interval must lie above ${arm.margin}. ` +
       (arm.anytime ? "Valid at every look. " : "Valid once, at the planned cases. ") + `Cases: ${cases}.`),
-    h("p", { className: open ? "cx-open" : "cx-problem" }, open ? "✓ Nothing is missing: it may be promoted." : arm.missing.join(" ")),
+    open ? h("p", { className: "cx-open" }, "✓ Nothing is missing: it may be promoted.")
+      : h("ul", { className: "cx-problem cx-missing" }, ...arm.missing.map((one) => h("li", {}, one))),
     h("details", { "data-keep": `describes.${arm.arm}` },
       h("summary", {}, "Findings one by one — not valid under peeking"),
       h("p", { className: "cx-hint" }, peeking),
@@ -108,12 +109,11 @@ const traffic = ({ series }) =>
     : [h("p", { className: "cx-hint" }, "No answer in the last hour.")];
 
 function guardrails({ limits, images, breaches }) {
-  const told = Object.entries(limits).map(([name, limit]) => `${name} ${limit}`).join(" · ");
   return [
     breaches.length
       ? table("Breaches", ["when", "version", "revision", "what"], breaches.map((b) => [b.at, b.version, b.revision, b.reason]))
-      : h("p", { className: "cx-open" }, "✓ None was passed by a version that has a role."),
-    h("p", { className: "cx-hint" }, `Limits: ${told}. Looked at from ${images} images on; docs/guardrails.md says what each is.`),
+      : h("p", { className: "cx-open" }, "✓ No version that has a role is beyond a limit."),
+    h("p", { className: "cx-hint" }, `Limits: ${limits.join(" · ")}. Looked at from ${images} images on; docs/guardrails.md says what each is.`),
   ];
 }
 

@@ -14,7 +14,7 @@ from chexnet.errors import ChexnetError, ConfigError, Refused
 from chexnet.experiments import control as controls
 from chexnet.experiments import decisions, declared
 from chexnet.experiments.assignment import shares
-from chexnet.messages import CHAMPION, Audit, Control, Message, new_id, now
+from chexnet.messages import CHAMPION, UNVERIFIED, Audit, Control, Message, new_id, now
 from chexnet.runtime import dead_letters, deciding
 from chexnet.settings import Settings
 from chexnet.ui import parts
@@ -23,6 +23,14 @@ from chexnet.ui.page import Act, Look, Page
 from chexnet.ui.traffic import Traffic
 from chexnet.ui.wiring import Wiring
 
+LIMITS = {  # In docs/guardrails.md's words.
+    "latency": "latency {:g} times the other version's",
+    "errors": "errors {:.0%} of images",
+    "scores": "scores: stability index {:g}",
+    "features": "features {:g} deviations",
+    "outliers": "outliers {:.0%} of images",
+    "calibration": "calibration: z {:g}, only told",
+}
 SHOWN = 50  # Entries of the audit, and dead letters of a topic, the newest first.
 AT_ONCE = 1000  # Dead letters that one press sends back at most.
 
@@ -61,13 +69,22 @@ class Operations(Page):
 
     Args:
         settings: of the pipeline; from the environment where it is left out.
+        person: who decides, as `Shared` asked it; the operating system's user where it is left
+            out. Where the broker knows users, theirs is the name that counts.
         wiring: bus, store and the like, instead of those that the settings name.
     """
 
     _esm = parts.module("chart.js", "page.js", "decide.js", "operations.js")
 
-    def __init__(self, settings: Settings | None = None, *, wiring: Wiring | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        person: str = "",
+        wiring: Wiring | None = None,
+    ) -> None:
         self._made = wiring or Wiring.of(settings or Settings())
+        self._person = person.removesuffix(UNVERIFIED)
         self._looked = Control.empty(self._made.model)
         self._entries: list[Audit] = []
         self._traffic = Traffic(self._made.bus)
@@ -146,7 +163,7 @@ class Operations(Page):
             return {"problem": str(error), "arms": []}
 
     def _guardrails(self) -> dict[str, Any]:
-        """Return the limits, and what was passed since the versions of today have their roles."""
+        """Return the limits, and which of today's versions was beyond one since it has its role."""
         limits = self._made.guardrails
         watched = {self._looked.champion, *self._looked.arms.values()}
         breaches = [
@@ -154,9 +171,8 @@ class Operations(Page):
             for entry in self._entries
             if entry.action == "breach" and entry.evidence.get("version") in watched
         ]
-        names = ("latency", "errors", "scores", "features", "outliers", "calibration")
         return {
-            "limits": {name: getattr(limits, name) for name in names},
+            "limits": [text.format(getattr(limits, name)) for name, text in LIMITS.items()],
             "images": limits.images,
             "breaches": breaches[::-1][:SHOWN],
         }
@@ -203,7 +219,8 @@ class Operations(Page):
             if not may_decide(self._made.principal):
                 rule = "Only an operator decides which version answers."
                 raise Refused(f"{rule} Received: {self._made.principal}. Ask one of them.")
-            return decide(decisions.By.person(self._made.principal, now(), reason))
+            who = self._made.principal
+            return decide(decisions.By.person(who, now(), reason, name=self._person))
 
         return decided
 

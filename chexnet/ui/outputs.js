@@ -45,11 +45,11 @@ function outputs(view, pick) {
   const key = h(
     "p",
     { className: "cx-hint cx-key" },
-    h("span", {}, view.calibrated ? "Calibrated probabilities, in words too" : "Not calibrated: compare, don't take for a chance"),
-    h("span", {}, h("i", { className: "cx-tick" }), " threshold"),
-    h("span", {}, "▲ at or above it"),
+    h("span", {}, view.scale ? "Calibrated probabilities" : "Not calibrated: compare, don't take for a chance"),
+    h("span", {}, h("i", { className: "cx-tick" }), " the finding's own threshold, ▲ at or above it"),
     h("span", {}, "+ − ? your reading"),
   );
+  if (view.scale) key.append(h("span", {}, view.scale));
   key.append(h("strong", {}, NOTICE));
   if (view.maps) key.append(h("span", {}, "Choose a finding for its heat map."));
   return h(

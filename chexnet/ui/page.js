@@ -46,8 +46,9 @@ function page({ model, el }, parts) {
     const state = model.get("state");
     say(title, state.title);
     say(told, state.busy ? "Looking …" : state.told || (state.at ? `As of ${state.at}` : ""));
-    say(problem, state.problem ?? "");
-    problem.hidden = !state.problem;
+    const wrong = el.classList.contains("cx-lost") ? LOST : (state.problem ?? "");
+    say(problem, wrong);
+    problem.hidden = !wrong;
     el.setAttribute("aria-busy", String(Boolean(state.busy)));
     parts.forEach(([key, name, make, ...needs], n) => {
       const own_ = state.sections[key];
@@ -62,13 +63,18 @@ function page({ model, el }, parts) {
     if (document.visibilityState === "visible" && el.isConnected && !model.get("state").busy) send({ type: "refresh" });
   }, AGAIN);
   el.append(
-    h("div", { className: "cx-opshead" }, title, look, told, h("strong", { className: "cx-research" }, "Research use only — not a medical device")),
+    h("div", { className: "cx-opshead" }, title, look, told, h("strong", { className: "cx-research" }, RESEARCH_ONLY)),
     problem,
     ...sections,
   );
+  const unwatch = watch(model, (gone) => {
+    el.classList.toggle("cx-lost", gone);
+    draw();
+  });
   model.on("change:state", draw);
   draw();
   return () => {
+    unwatch();
     clearInterval(again);
     model.off("change:state", draw);
   };

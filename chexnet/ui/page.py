@@ -12,19 +12,19 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import anywidget
 import traitlets
 
 from chexnet.errors import ChexnetError
 from chexnet.messages import now
 from chexnet.ui import parts
+from chexnet.ui.alive import Answering
 
 log = logging.getLogger(__name__)
 Look = Callable[[], Mapping[str, Any]]
 Act = Callable[[], str]
 
 
-class Page(anywidget.AnyWidget):  # type: ignore[misc]
+class Page(Answering):
     """The kernel's half of a page; the browser asks it to look again now and then.
 
     A subclass sets `_esm`, and says what its sections are and what a person may do.
@@ -68,11 +68,12 @@ class Page(anywidget.AnyWidget):  # type: ignore[misc]
     def _do(self, wanted: Act | None) -> None:
         with self._lock:
             self._waiting += 1
-        self._set(busy=True)
+        forgotten = {} if wanted is None else {"told": "", "problem": ""}  # Of an earlier press.
+        self._set(busy=True, **forgotten)
         self._worker.submit(self._work, wanted)
 
     def _work(self, wanted: Act | None) -> None:
-        told: dict[str, str] = {} if wanted is None else {"told": "", "problem": ""}
+        told: dict[str, str] = {}
         try:
             if wanted is not None:
                 told["told"] = wanted()

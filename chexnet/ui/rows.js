@@ -7,7 +7,7 @@ const TOLD = {
   sending: (c) => (c.received < c.size ? `Sending ${Math.floor((100 * c.received) / Math.max(c.size, 1))} %` : "Sent. Identity is being removed"),
   sent: (c) => `Sent. Waiting for the check${again(c)}`,
   checked: (c) => `Checked. Waiting for the prediction${again(c)}`,
-  predicted: (c) => (c.read ? "Read" : "Ready to read") + again(c),
+  predicted: (c) => ({ read: "Read", seen: "Output seen, not read" }[c.read] ?? "Ready to read") + again(c),
   refused: (c) => c.error,
 };
 
@@ -29,7 +29,7 @@ function row(id, choose) {
   const update = (c) => {
     say(name, called(id, c.title));
     say(told, TOLD[c.state](c));
-    element.dataset.state = c.read ? "read" : c.state;
+    element.dataset.state = c.read || c.state;
     element.classList.toggle("cx-listed", c.listed && !c.read);
     const reached = STEPS.indexOf(c.state);
     steps.forEach((step, at) => step.classList.toggle("cx-done", at <= reached));
@@ -45,7 +45,11 @@ function cases(model) {
   let frame = 0;
   let selected = null;
 
-  const choose = (id) => model.send({ type: "choose", id });
+  const whole = () => list.closest(".cx-workspace");
+  const choose = (id) => {
+    if (id !== model.get("chosen")) whole()?.classList.add("cx-going"); // The film there is another's.
+    model.send({ type: "choose", id });
+  };
   const shown = () => order.filter(({ element }) => !element.hidden);
   const list = h("ul", {
     className: "cx-list",
@@ -53,7 +57,7 @@ function cases(model) {
     tabIndex: 0,
     "aria-label": "Cases, newest first",
     onkeydown: (event) => {
-      if (event.key === "Enter") list.closest(".cx-workspace")?.querySelector(".cx-case .cx-first")?.focus();
+      if (event.key === "Enter") whole()?.querySelector(".cx-case .cx-first")?.focus();
       const at = shown();
       const now = at.findIndex(({ id }) => id === model.get("chosen"));
       const to = { ArrowDown: now + 1, ArrowUp: Math.max(now - 1, 0), Home: 0, End: at.length - 1 }[event.key];
@@ -131,7 +135,7 @@ function cases(model) {
   const sum = () => {
     const at = shown();
     const ready = at.filter(({ c }) => c.state === "predicted" && !c.read).length;
-    say(count, at.length ? `${at.length}, ${ready} to read` : "");
+    say(count, at.length ? `${at.length} ${at.length === 1 ? "case" : "cases"}, ${ready} to read` : "");
     say(empty, rows.size ? "The worklist is empty." : "No cases yet.");
     listed.hidden = !rows.size;
     empty.hidden = at.length > 0;
@@ -140,6 +144,10 @@ function cases(model) {
   const filter = () => {
     order.forEach(({ element, c }) => (element.hidden = only.checked && !c.listed));
     sum();
+    select();
+  };
+  const went = () => {
+    whole()?.classList.remove("cx-going");
     select();
   };
   const select = () => {
@@ -169,11 +177,11 @@ function cases(model) {
       image.src = url;
     }
   };
-  model.on("change:chosen", select);
+  model.on("change:chosen", went);
   model.on("msg:custom", hear);
   model.send({ type: "all" });
   const close = () => {
-    model.off("change:chosen", select);
+    model.off("change:chosen", went);
     model.off("msg:custom", hear);
     cancelAnimationFrame(frame);
     seen.disconnect();

@@ -8,19 +8,22 @@ export default {
     const field = entry({ className: "cx-patient", id: "cx-reader", autocomplete: "name", required: true, maxLength: model.get("longest") });
     const begin = (name) => {
       localStorage.setItem(REMEMBERED, name);
+      go.disabled = true;
+      say(go, "Opening …");
       model.send({ type: "reader", name });
     };
+    const go = h("button", { className: "cx-button cx-primary", type: "submit" }, "Begin");
     const form = h(
       "form",
       { className: "cx-asking", onsubmit: (event) => { event.preventDefault(); if (field.value.trim()) begin(field.value.trim()); } },
-      h("label", { htmlFor: "cx-reader" }, "Your name, as it goes into your readings"),
+      h("label", { htmlFor: "cx-reader" }, "Your name, as it goes into what you record"),
       field,
-      h("button", { className: "cx-button cx-primary", type: "submit" }, "Begin"),
+      go,
       h("p", { className: "cx-hint" }, "Several people share this page. This browser remembers the name; nobody verifies it."),
     );
     const name = h("strong");
     const other = h("button", { className: "cx-link", type: "button", onclick: () => { localStorage.removeItem(REMEMBERED); location.reload(); } }, "Somebody else");
-    const known = h("p", { className: "cx-known" }, "Reading as ", name, other);
+    const known = h("p", { className: "cx-known" }, "Here as ", name, other);
     const show = () => {
       const reader = model.get("reader");
       say(name, reader);
@@ -31,7 +34,7 @@ export default {
     const before = localStorage.getItem(REMEMBERED);
     if (!model.get("reader")) {
       if (before) begin(before);
-      else field.focus();
+      else requestAnimationFrame(() => field.focus()); // It is in the page by then.
     }
   },
 };

@@ -11,6 +11,7 @@ import ipywidgets
 import traitlets
 
 from chexnet.errors import ChexnetError
+from chexnet.messages import UNVERIFIED
 from chexnet.ui import parts
 
 LONGEST = 60  # Characters of a name.
@@ -22,7 +23,7 @@ def reader(said: str) -> str:
     Nobody checked it, and the record says so: two people may give the same name.
     """
     name = " ".join("".join(c if c.isprintable() else " " for c in said).split())[:LONGEST]
-    return f"{name} (unverified)" if name else ""
+    return f"{name}{UNVERIFIED}" if name else ""
 
 
 class Asking(anywidget.AnyWidget):  # type: ignore[misc]

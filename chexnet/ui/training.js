@@ -9,8 +9,9 @@ function pipelines({ picture: drawn, told, tensorboard }) {
   return [picture(drawn, `Pipelines. ${told.join("; ")}`), link];
 }
 
-function runs({ runs: all }) {
-  if (!all.length) return [h("p", { className: "cx-hint" }, "Nothing was trained yet: chexnet train --line a --config demo_a")];
+function runs({ runs: all }, send, { jobs: { jobs = [] } = {} }) {
+  const first = jobs.some(({ progress }) => progress) ? "The first training runs; its job is below." : "Nothing was trained yet: chexnet train --line a --config demo_a";
+  if (!all.length) return [h("p", { className: "cx-hint" }, first)];
   const newest = [...new Map([...all].reverse().map((run) => [run.line, run])).values()];
   const curve = (names) => newest.flatMap((run) => names.filter((name) => run.history[name]?.length).map((name) => ({ name: `${name}, line ${run.line}`, values: run.history[name] })));
   const charts = [["Loss, newest run of each line", ["loss", "val_loss"]], ["Validation AUROC", ["val_auroc"]]]
@@ -35,7 +36,7 @@ function jobs({ jobs: all }) {
 
 const PARTS = [
   ["pipelines", "Pipelines", pipelines],
-  ["runs", "Runs", runs],
+  ["runs", "Runs", runs, "jobs"],
   ["jobs", "Jobs", jobs],
 ];
 

@@ -18,9 +18,10 @@ from chexnet.ui import parts
 from chexnet.ui.page import Act, Look, Page
 from chexnet.ui.wiring import Wiring
 
-LINES = "models-"  # How the pipelines of training lines begin.
+LINES = tuple(name for name in specs.NAMES if name.startswith("models-"))
 RUNS = 5  # Of each line, the newest.
-JOBS = 12
+JOBS = 12  # The newest of all, and TRAININGS of each line, which many others would push out.
+TRAININGS = 3
 
 
 class Pipelines(Protocol):
@@ -75,8 +76,7 @@ class Training(Page):
         return {"picture": picture, "told": told, "tensorboard": self._made.tensorboard_url or ""}
 
     def _lines(self) -> dict[str, Any]:
-        names = [name for name in specs.NAMES if name.startswith(LINES)]
-        runs = [run for name in names for run in self._of_line(name)]
+        runs = [run for name in LINES for run in self._of_line(name)]
         return {"runs": sorted(runs, key=lambda run: str(run["at"]), reverse=True)}
 
     def _of_line(self, repo: str) -> Iterable[dict[str, Any]]:
@@ -98,7 +98,7 @@ class Training(Page):
             return {}
         return {
             "name": f"{repo}@{commit}",
-            "line": repo.removeprefix(LINES),
+            "line": repo.removeprefix("models-"),
             "config": run.get("config", ""),
             "network": card.network,
             "dataset": card.dataset,
@@ -109,7 +109,11 @@ class Training(Page):
         }
 
     def _jobs(self) -> dict[str, Any]:
-        jobs = self._of.jobs(None, JOBS)
+        newest = [
+            *self._of.jobs(None, JOBS),
+            *(j for n in LINES for j in self._of.jobs(n, TRAININGS)),
+        ]
+        jobs = {(job.pipeline, job.id): job for job in newest}.values()
         return {
             "jobs": [
                 {
@@ -121,13 +125,13 @@ class Training(Page):
                     "datums": f"{job.done} of {job.total}" if job.total else "",
                     "progress": self._progress(job),
                 }
-                for job in jobs
+                for job in sorted(jobs, key=lambda job: job.created, reverse=True)
             ]
         }
 
     def _progress(self, job: Job) -> dict[str, Any] | None:
         """Return how far a training is that is running."""
-        if job.over or not job.pipeline.startswith(LINES):
+        if job.over or job.pipeline not in LINES:
             return None
         said = [parse(line.text) for line in self._of.logs(job.pipeline, job.id)]
         if not (known := [now for now in said if now is not None]):

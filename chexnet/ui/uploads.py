@@ -30,11 +30,19 @@ def row(case: Case, readings: Readings, worklist: Worklist) -> dict[str, Any]:
         "size": case.size,
         "received": case.received,
         "checked": case.canonical is not None,
-        "read": bool(case.image_id) and readings.phase(case) != "blinded",
+        "read": _done(case, readings),
         "listed": worklist.propensity(case) is not None,
         "duplicate": case.duplicate,
         "error": case.error,
     }
+
+
+def _done(case: Case, readings: Readings) -> str:
+    """Return whether the reader has read the image, or only seen its output; "" for neither."""
+    if not case.image_id or readings.phase(case) == "blinded":
+        return ""
+    said = [reading for reading in readings.of(case) if reading and reading.findings]
+    return "read" if said else "seen"
 
 
 class Uploads(anywidget.AnyWidget):  # type: ignore[misc]

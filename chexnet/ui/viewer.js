@@ -64,7 +64,7 @@ function viewer(model) {
   const main = pane(look, "The image");
   const beside = pane(look, "The same patient's earlier image");
   const boxes = boxLayer(main.stage, look, () => arm(false));
-  const blank = h("div", { className: "cx-blank" }, "The picture appears when it is checked.");
+  const blank = h("div", { className: "cx-blank" });
   const frames = h("div", { className: "cx-frames" }, main.frame, beside.frame);
   const palettes = model.get("palettes");
   let view = { id: "" };
@@ -191,6 +191,7 @@ function viewer(model) {
       asked = view.image;
       model.send({ type: "film", id: view.id, image: view.image });
     }
+    say(blank, view.phase === "refused" ? "No picture: it was refused." : "The picture appears when it is checked.");
     warm();
   };
 

@@ -36,6 +36,12 @@ def in_words(probability: float) -> str:
     return next(word for bound, word in WORDS if probability <= bound)
 
 
+def word_scale() -> str:
+    """Return what the words stand for, as a reader is told."""
+    told = [f"{word} to {100 * bound:g} %" for bound, word in WORDS[:-1]]
+    return f"Words go by the probability alone: {', '.join(told)}, {WORDS[-1][1]} above."
+
+
 def unlike(prediction: Prediction, card: Card | None) -> bool | None:
     """Return whether the image is farther from the training images than one in a hundred is.
 

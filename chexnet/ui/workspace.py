@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import getpass
 from datetime import timedelta
-from html import escape
 
 import ipywidgets
 
 from chexnet.messages import now
 from chexnet.settings import Settings
+from chexnet.ui.banner import Banner
 from chexnet.ui.cards import Cards
 from chexnet.ui.cases import Cases
 from chexnet.ui.caseview import CaseView
@@ -25,7 +25,6 @@ from chexnet.ui.worklist import Worklist
 
 # By pipeline, of this kernel: a cell that is run again replaces what it made, threads and all.
 _open: dict[str, Workspace] = {}
-RESEARCH_ONLY = "Research use only — not a medical device"
 
 
 class Workspace(ipywidgets.VBox):  # type: ignore[misc]
@@ -63,15 +62,14 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
             propensity=self._worklist.propensity,
         )
         self._inbox = Inbox(made.gateway, self.cases, made.limits)
-        self._banner = ipywidgets.HTML()
-        self._banner.add_class("cx-banner")
+        self._banner = Banner(title=f"{made.model} workspace")
         self.uploads = Uploads(
             self.cases,
             self.readings,
             self._worklist,
             inbox=self._inbox,
             source=source,
-            choose=self.choose,
+            choose=self._take,
             arrive=self._arrive,
         )
         self.case = CaseView(
@@ -81,10 +79,12 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
             source=source,
             cards=self._cards,
             worklist=self._worklist,
+            began=self._began,
             changed=self.uploads.redraw,
             onward=self._onward,
         )
         self._model = made.model
+        self._held = ""  # The case that the reader chose, or began to read.
         self._following = Following(
             made.bus,
             made.model,
@@ -99,7 +99,6 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
         columns.add_class("cx-columns")
         super().__init__([self._banner, columns])
         self.add_class("cx-workspace")
-        self._draw_banner()
         self._following.start()
         if alone:
             _open[made.model] = self
@@ -121,17 +120,26 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
         self.readings.close()
         super().close()
 
+    def _take(self, case_id: str) -> None:
+        """Show the case that the reader chose."""
+        self._held = case_id
+        self.choose(case_id)
+
+    def _began(self, case_id: str) -> None:
+        """Stay with a case that the reader has begun to read."""
+        self._held = case_id
+
     def _arrive(self, case_id: str) -> None:
         """Go on to a new file, unless the reader is in the middle of another case."""
-        now_shown = self.cases.get(self.uploads.chosen)
-        if now_shown is None or self.readings.phase(now_shown) == "revealed":
+        held = self.cases.get(self._held) if self._held == self.uploads.chosen else None
+        if held is None or self.readings.phase(held) == "revealed":
             self.choose(case_id)
 
     def _onward(self) -> bool:
         """Go on to the oldest case of the worklist that is not read; say whether there is one."""
         cases = sorted(self.cases.all(), key=lambda case: case.added_at)
         if waiting := self._worklist.waiting(cases, self.readings):
-            self.choose(waiting[0].case_id)
+            self._take(waiting[0].case_id)
         return bool(waiting)
 
     def _redraw(self) -> None:
@@ -143,13 +151,5 @@ class Workspace(ipywidgets.VBox):  # type: ignore[misc]
         self.case.redraw(self._following.control)
 
     def _draw_banner(self) -> None:
-        problem, control = self._following.problem, self._following.control
-        state = "off" if problem else "on"
-        told = problem or "Connected"
-        experiment = "An experiment is running" if control.experiment else ""
-        self._banner.value = (
-            f'<span class="cx-brand">{escape(self._model)} workspace</span>'
-            f'<span class="cx-live cx-live-{state}" role="status">{escape(told)}</span>'
-            f'<span class="cx-experiment">{experiment}</span>'
-            f'<strong class="cx-research">{RESEARCH_ONLY}</strong>'
-        )
+        self._banner.problem = self._following.problem
+        self._banner.experiment = self._following.control.experiment is not None

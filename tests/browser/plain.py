@@ -21,8 +21,8 @@ from tests.browser.page import WorkspacePage
 ADDRESS = "http://workspace.test/"
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Workspace</title>
 <style>{style}</style>
-<body data-jp-theme-light="true"><main class="cx-workspace"><div class="cx-columns">
-<div id="uploads"></div><div id="case"></div></div></main></body></html>"""
+<body data-jp-theme-light="true"><main class="cx-workspace"><div id="banner"></div>
+<div class="cx-columns"><div id="uploads"></div><div id="case"></div></div></main></body></html>"""
 SCRIPT = """async ({widgets}) => {
   const models = {}, modules = {};
   // So that a test can show one widget twice, as two output views of a notebook do.
@@ -68,7 +68,9 @@ class PlainPage(WorkspacePage):
     def __init__(self, page: Page, workspace: Workspace) -> None:
         super().__init__(page)
         self.workspace = workspace
-        self._widgets = {"uploads": workspace.uploads, "case": workspace.case}
+        self.gone = False  # As a kernel is that has ended: it hears nothing, and says nothing.
+        banner = workspace.children[0]
+        self._widgets = {"banner": banner, "uploads": workspace.uploads, "case": workspace.case}
         self._queue: SimpleQueue[dict[str, Any]] = SimpleQueue()
         for name, widget in self._widgets.items():
             self._listen(name, widget)
@@ -97,6 +99,8 @@ class PlainPage(WorkspacePage):
         return {name: _copied(getattr(widget, name)) for name in own if name[0] != "_"}
 
     def _tell(self, name: str, message: dict[str, Any], buffers: list[str]) -> None:
+        if self.gone:
+            return
         data = [memoryview(base64.b64decode(text)) for text in buffers]
         self._widgets[name]._handle_custom_msg(message, data)
 

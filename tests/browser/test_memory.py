@@ -64,7 +64,7 @@ def test_it_can_be_read_with_the_keyboard_alone(workspace: WorkspacePage) -> Non
 def test_a_mark_can_be_undone_and_the_worklist_goes_on(workspace: WorkspacePage) -> None:
     workspace.choose(files(12))
     page = workspace.page
-    expect(page.get_by_text("12, 12 to read")).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_text("12 cases, 12 to read")).to_be_visible(timeout=MINUTE)
     fast = page.get_by_role("radiogroup", name="Fast", exact=True).get_by_role("radio")
     workspace.say("Fast", "Present")
     page.get_by_role("button", name="Mark the rest absent").click()
@@ -73,7 +73,7 @@ def test_a_mark_can_be_undone_and_the_worklist_goes_on(workspace: WorkspacePage)
     page.get_by_role("button", name="Undo").click()
     expect(fast.first).not_to_be_checked()
     page.get_by_label("Worklist only").check()
-    expect(workspace.page.get_by_text("12, 12 to read")).to_be_hidden()  # Some were not drawn.
+    expect(page.get_by_text("12 cases, 12 to read")).to_be_hidden()  # Some were not drawn.
     named = page.get_by_role("listbox", name="Cases").get_attribute("aria-activedescendant")
     assert named is None or page.locator(f"#{named}").is_visible()
     before = workspace.rows.last.locator(".cx-name").inner_text()

@@ -53,7 +53,7 @@ def test_cases_are_read_one_after_the_other_with_the_keyboard_alone(
 ) -> None:
     page = workspace.page
     workspace.choose(files(12))
-    expect(page.get_by_text("12, 12 to read")).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_text("12 cases, 12 to read")).to_be_visible(timeout=MINUTE)
     page.get_by_role("button", name="Choose files").focus()
     tab_to(page, page.get_by_role("listbox", name="Cases"))
     page.keyboard.press("ArrowDown")
@@ -107,7 +107,7 @@ def test_a_double_click_records_one_reading(workspace: WorkspacePage) -> None:
 def test_marks_and_their_undo_outlive_a_look_at_another_case(workspace: WorkspacePage) -> None:
     page = workspace.page
     workspace.choose(files(2))
-    expect(page.get_by_text("2, 2 to read")).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_text("2 cases, 2 to read")).to_be_visible(timeout=MINUTE)
     read, other = workspace.row("trace-00000.csv"), workspace.row("trace-00001.csv")
     read.click()
     expect(read).to_have_attribute("aria-selected", "true")
@@ -224,6 +224,33 @@ def test_research_use_only_is_said_on_the_film_below_the_output_and_in_full_scre
     expect(notice).to_have_text("Research use only")
 
 
+def test_in_full_screen_the_film_has_the_room_and_words_can_be_read(film: PlainPage) -> None:
+    page = film.page
+    page.locator(".cx-frame").first.focus()
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement !== null")
+    expect(page.get_by_role("button", name="Draw a box")).to_be_visible()
+    frames, whole = (page.locator(name).bounding_box() for name in (".cx-frames", ".cx-viewer"))
+    assert frames
+    assert whole
+    assert frames["height"] > 0.7 * whole["height"]
+    for name in (".cx-of", ".cx-keys", ".cx-boxed .cx-tool"):
+        ink = page.locator(name).first.evaluate("e => getComputedStyle(e).color")
+        assert min(map(int, re.findall(r"\d+", ink)[:3])) > 150, (name, ink)  # The ground is black.
+
+
+def test_a_box_says_that_its_finding_is_there(film: PlainPage) -> None:
+    page = film.page
+    page.get_by_label("Finding of the box").select_option("Nodule")
+    page.get_by_role("button", name="Draw a box").press("Enter")
+    expect(page.get_by_text("1 of 14 assessed, 1 box")).to_be_visible()
+    group = page.get_by_role("radiogroup", name="Nodule", exact=True)
+    expect(group.get_by_role("radio", name="Present")).to_be_checked()
+    film.say("Nodule", "Unsure")
+    page.get_by_role("button", name="Draw a box").press("Enter")  # What was said stays.
+    expect(group.get_by_role("radio", name="Unsure")).to_be_checked()
+
+
 @pytest.fixture
 def one(workspace: PlainPage) -> PlainPage:
     """A workspace with one case that can be read."""
@@ -293,7 +320,7 @@ def test_a_reading_that_could_not_be_recorded_is_told_also_beside_another_case(
         raise Unavailable("The bus is down.")
 
     workspace.choose(files(2))
-    expect(workspace.page.get_by_text("2, 2 to read")).to_be_visible(timeout=MINUTE)
+    expect(workspace.page.get_by_text("2 cases, 2 to read")).to_be_visible(timeout=MINUTE)
     workspace.row("trace-00000.csv").click()
     workspace.say("Fast", "Present")
     workspace.workspace.readings.record = fail
@@ -319,3 +346,31 @@ def test_a_kernel_that_answers_no_more_is_told_and_nothing_marked_is_lost(one: P
     expect(page.get_by_text("the page may have lost its kernel")).to_be_visible()
     expect(page.get_by_role("button", name="Record and reveal")).to_be_enabled()
     expect(page.get_by_text("3 of 3 assessed")).to_be_visible()
+
+
+def test_undo_goes_back_to_the_finding_that_it_was_of(one: PlainPage) -> None:
+    page = one.page
+    radios = page.get_by_role("radiogroup", name="Fast", exact=True).get_by_role("radio")
+    radios.first.focus()
+    page.keyboard.press("p")
+    expect(radios.first).not_to_be_focused()  # It goes on to the next finding.
+    page.keyboard.press("Control+z")
+    expect(radios.first).to_be_focused()
+    expect(page.get_by_text("0 of 3 assessed")).to_be_visible()
+
+
+def test_a_new_file_is_shown_until_one_is_being_read(one: PlainPage) -> None:
+    page, name = one.page, one.page.locator(".cx-casehead h3")
+    two, three = files(3)[1:]
+    one.choose([two])
+    expect(name).to_have_text(two["name"])
+    page.get_by_label("Note").fill("Round.")
+    one.choose([three])
+    one.wait(three["name"], "Ready to read")
+    expect(name).to_have_text(two["name"])
+
+
+def test_an_output_that_was_only_seen_is_not_called_read(one: PlainPage) -> None:
+    one.peek()
+    expect(one.outputs).to_have_count(3)
+    one.wait("trace-00000.csv", "Output seen, not read")

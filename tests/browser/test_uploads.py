@@ -95,7 +95,7 @@ def test_the_page_answers_while_many_files_come(page: Page, memory_lab: Lab) -> 
     only.check()
     expect(page.get_by_text(re.compile(f"Sending \\d+ of {MANY}"))).to_be_visible()  # Still.
     only.uncheck()
-    expect(page.get_by_text(f"{MANY}, {MANY} to read")).to_be_visible(timeout=12 * MINUTE)
+    expect(page.get_by_text(f"{MANY} cases, {MANY} to read")).to_be_visible(timeout=12 * MINUTE)
     seen: dict[str, Any] = page.evaluate("() => ({...seen, until: performance.now()})")
     expect(workspace.rows).to_have_count(MANY)
     longest, whole = max([0, *seen["tasks"]]), seen["until"] - seen["since"]
