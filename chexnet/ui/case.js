@@ -126,7 +126,7 @@ function render({ model, el }) {
     const free = inside || [document.body, null].includes(document.activeElement);
     const moved = before.id !== view.id;
     if (moved ? onward || inside : inside && before.phase !== view.phase) first();
-    else if (free && sent === view.id && !view.pending && (before.pending || before.phase !== view.phase)) {
+    else if (free && sent && sent === view.id && !view.pending && (before.pending || before.phase !== view.phase)) {
       const send = panel.querySelector(".cx-send:enabled");
       if (send) send.focus();
       else first();
@@ -140,6 +140,7 @@ function render({ model, el }) {
     const view = model.get("view");
     settle(view);
     element.hidden = !view.id;
+    el.classList.toggle("cx-none", !view.id);
     head.replaceChildren(...(view.id ? [h("h3", {}, called(view.id, view.name)), h("span", { className: "cx-count" }, view.told)] : []));
     show(view);
     const { told, name, image, heat, ...rest } = view; // Those change nothing in the panel.

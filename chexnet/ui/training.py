@@ -68,7 +68,7 @@ class Training(Page):
     def _pipelines(self) -> dict[str, Any]:
         found = self._of.every()
         last = {p.name: job for p in found for job in self._of.jobs(p.name, 1)}
-        picture = drawing.draw(*dag.graph(found, last), "Pipelines", "svg").decode()
+        picture = drawing.draw(*dag.graph(found, last), "", "svg").decode()
         told = [
             f"{p.name}: {'stopped' if p.stopped else last[p.name].state if p.name in last else '-'}"
             for p in found

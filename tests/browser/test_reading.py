@@ -27,6 +27,11 @@ def workspace(page: Page) -> Iterator[PlainPage]:
     made.close()
 
 
+def test_an_empty_workspace_says_where_to_begin_and_takes_no_focus(workspace: PlainPage) -> None:
+    expect(workspace.page.get_by_text("Choose or drop files on the left")).to_be_visible()
+    assert workspace.page.evaluate("document.activeElement === document.body")
+
+
 @pytest.fixture
 def film(page: Page) -> Iterator[PlainPage]:
     made = memory_site.films()
@@ -306,7 +311,7 @@ def test_the_first_of_many_files_is_shown_and_the_others_interrupt_nobody(
 
     workspace.workspace.uploads.on_msg(hear)
     workspace.choose(files(3))
-    expect(workspace.page.get_by_text("3, 3 to read")).to_be_visible(timeout=MINUTE)
+    expect(workspace.page.get_by_text("3 cases, 3 to read")).to_be_visible(timeout=MINUTE)
     assert begun == [True, False, False]
 
 

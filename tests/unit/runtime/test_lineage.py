@@ -18,7 +18,7 @@ from chexnet.messages import Prediction, Release
 from chexnet.models import card as cards
 from chexnet.runtime import archived
 from chexnet.runtime.lineage import trace
-from chexnet.runtime.lineage_graph import plain
+from chexnet.runtime.lineage_graph import plain, short
 from tests.unit.test_release import CARD
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -234,3 +234,17 @@ def test_the_tree_names_every_step_and_json_has_all_facts(store) -> None:
     shown = console.export_text()
     assert all(word in shown for word in ("prediction", "version xray 1", "training", "dataset"))
     assert json.loads(json.dumps(plain(node)))["links"][0]["links"][0]["facts"]["run"]["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("fact", "told"),
+    [
+        ({"train": 2120, "test": 3}, "train 2120, test 3"),
+        ({"value": 0.6833574430075987, "low": None}, "value 0.6834, low None"),
+        ([{"path": "/shards/00000.npz", "images": 334}, {"path": "/b"}], "2 of them"),
+        (["a", "b"], "a, b"),
+        (7, "7"),
+    ],
+)
+def test_a_fact_is_told_in_words_and_not_as_the_code_has_it(fact: object, told: str) -> None:
+    assert short(fact) == told

@@ -27,8 +27,8 @@ def page(world: World) -> Iterator[Operations]:
     yield from opened(world)
 
 
-def opened(world: World, **options: Any) -> Iterator[Operations]:
-    page = Operations(wiring=wiring_of(world, **options))
+def opened(world: World, person: str = "", **options: Any) -> Iterator[Operations]:
+    page = Operations(person=person, wiring=wiring_of(world, **options))
     page.settled()
     yield page
     page.close()
@@ -60,6 +60,32 @@ def test_a_stop_is_a_decision_with_its_reason_in_the_audit(page, world) -> None:
     assert shown(page, "experiment")["running"] is None
     newest = shown(page, "audit")["entries"][0]
     assert (newest["action"], newest["reason"]) == ("stop", "Enough was seen.")
+
+
+def test_the_audit_has_the_name_of_who_said_one(world) -> None:
+    for page in opened(world, person="Ada (unverified)"):
+        press(page, type="stop", reason="")
+        assert shown(page, "audit")["entries"][0]["who"] == "Ada (unverified)"
+
+
+def test_whom_the_broker_knows_is_who_decides_whatever_was_said(world) -> None:
+    for page in opened(world, person="Ada (unverified)", principal="operator"):
+        press(page, type="stop", reason="")
+        assert shown(page, "audit")["entries"][0]["who"] == "operator"
+
+
+def test_what_went_wrong_before_is_not_said_of_the_next_press(page) -> None:
+    press(page, type="stop", reason="", revision=0)
+    assert page.state["problem"]
+    told: list[str] = []
+    page.observe(lambda change: told.append(change.new["problem"]), names="state")
+    press(page, type="stop", reason="")
+    assert set(told) == {""}
+
+
+def test_limits_are_told_with_what_they_are_of(page) -> None:
+    limits = shown(page, "guardrails")["limits"]
+    assert limits[:2] == ["latency 3 times the other version's", "errors 5% of images"]
 
 
 def test_a_promotion_asks_the_gate_again_and_a_rollback_takes_it_back(page, world) -> None:

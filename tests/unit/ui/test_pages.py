@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from chexnet.adapters.pachyderm.jobs import Job
 from chexnet.ui import Lineage, Training
 from chexnet.ui.traffic import Traffic
+from chexnet.ui.training import JOBS
+from tests.unit.experiments.records import START
 from tests.unit.experiments.test_flow import World
 from tests.unit.ui.deciding import a_run, a_world, answer, wiring_of
 
@@ -32,6 +35,23 @@ def test_runs_are_shown_with_their_card_and_what_trains_with_how_far_it_is(world
     running, over = sections["jobs"]["jobs"]
     assert running["progress"]["share"] == pytest.approx(15 / 40)  # Epoch 2 of 4, step 5 of 10.
     assert over["progress"] is None
+    page.close()
+
+
+def test_trainings_stay_among_the_jobs_however_many_others_there_are(world) -> None:
+    made = wiring_of(world)
+    jobs = made.pipelines.jobs
+    others = [
+        Job(pipeline="images", id=f"{n:032}", state="success", created=START) for n in range(40)
+    ]
+    made.pipelines.jobs = lambda name=None, limit=20: (
+        others[:limit] if name is None else jobs(name, limit)
+    )
+    page = Training(wiring=made)
+    page.settled()
+    told = [job["pipeline"] for job in page.state["sections"]["jobs"]["jobs"]]
+    assert told.count("models-b") == told.count("models-a") == 1
+    assert told.count("images") == JOBS
     page.close()
 
 

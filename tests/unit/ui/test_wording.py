@@ -8,7 +8,7 @@ import pytest
 from chexnet.evaluation import calibration
 from chexnet.messages import CHAMPION, Prediction, Tensor
 from chexnet.ui.caseview import outputs_of
-from chexnet.ui.wording import in_words, scaled, unlike
+from chexnet.ui.wording import in_words, scaled, unlike, word_scale
 from tests.unit.experiments import records
 from tests.unit.ui.stack import a_card
 
@@ -28,6 +28,11 @@ def test_the_words_are_those_of_the_lexicon_at_its_numbers(percent, word) -> Non
 
 def test_the_last_word_goes_to_one() -> None:
     assert in_words(0.91) == in_words(1.0) == "consistent with it"
+
+
+def test_what_the_words_stand_for_is_told_with_its_bounds() -> None:
+    assert "unlikely to 10 %, less likely to 37.5 %" in word_scale()
+    assert word_scale().endswith("consistent with it above.")
 
 
 def test_a_temperature_of_two_takes_the_root_of_the_odds() -> None:
