@@ -26,7 +26,7 @@ up: .venv/ready  ## Start the stack (Kafka, stores, services, Jupyter) and wait 
 	@$(BIN)/ansible-playbook playbooks/site.yml $(SITE)
 
 demo: .venv/ready  ## Take X-rays from upload to a promoted model. IMAGES=<folder> takes your own.
-	@$(BIN)/python playbooks/demo.py $(if $(IMAGES),--images "$(IMAGES)") -- $(SITE)
+	@$(BIN)/python -m playbooks.demo $(if $(IMAGES),--images "$(IMAGES)") -- $(SITE)
 
 down: .venv/ready  ## Stop the stack; data stay.
 	@$(BIN)/ansible-playbook playbooks/destroy.yml $(SITE)

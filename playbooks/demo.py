@@ -7,21 +7,18 @@ where the gate refuses a promotion, the refusal is shown and the exit code is 3.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
 
 import data_store
-from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 
-ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
+from playbooks.running import BIN, ROOT, SITE, chexnet, console, fail, play, run, say, stage
+
 STATE = ROOT / ".state"
 WORK = STATE / "demo"
 FILM = Path(next(iter(data_store.__path__))) / "data" / "RG1_UNCR.dcm"  # A real one, by pydicom.
@@ -30,8 +27,6 @@ TRAINING = 3000  # Phantoms: 70 % train, 10 % tune, 20 % test.
 DIFFERENCE = 0.05  # In macro AUROC: what the experiment shall be able to find.
 PREVALENCE = 0.12  # Of each finding, as the phantoms are drawn.
 PATIENCE = 60  # Seconds for the guardian, which follows what is predicted.
-SITE: list[str] = []  # Options of ansible-playbook; ANSIBLE_INVENTORY names the inventory.
-console = Console(highlight=False)
 
 
 def main() -> int:
@@ -52,6 +47,7 @@ def main() -> int:
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
 
+    say("This takes 7 to 10 minutes on two cores; where images are built first, longer.")
     stand_up()
     dataset = make_dataset()
     champion = train_champion(dataset)
@@ -65,7 +61,8 @@ def main() -> int:
         return refused(missing)
     promote_and_roll_back(challenger)
     draw(challenger)
-    good_bye(time.monotonic() - started)
+    answers = chexnet("status", "--json", check=False)["control"]["champion"]
+    good_bye(answers, challenger, time.monotonic() - started)
     return 0
 
 
@@ -147,9 +144,9 @@ def compare(champion: int, challenger: int) -> None:
     unseen = WORK / "unseen"
     phantoms = ("data", "phantoms", unseen, "--count", cases, "--size", 256)
     chexnet(*phantoms, "--seed", int(time.time()), "--visits", 1)
-    uploads = chexnet("upload", unseen, "--wait", "--json")
-    (WORK / "uploads.json").write_text(json.dumps(uploads))
-    table = ("feedback", "import", unseen / "labels.csv", "--uploads", WORK / "uploads.json")
+    uploads = WORK / "uploads.json"
+    chexnet("upload", unseen, "--wait", "--json", into=uploads)
+    table = ("feedback", "import", unseen / "labels.csv", "--uploads", uploads)
     chexnet(*table, "--reader", "phantoms' known findings", "--json")
 
 
@@ -215,8 +212,8 @@ def draw(version: int) -> None:
     run([str(BIN / "chexnet"), "pipeline", "check"])
 
 
-def good_bye(seconds: float) -> None:
-    """Say where to look."""
+def good_bye(answers: int, challenger: int, seconds: float) -> None:
+    """Say which version answers now, how another would, and where to look."""
     site = dict(
         line.split("=", 1)
         for line in Path(os.environ["CHEXNET_ENV_FILE"]).read_text().splitlines()
@@ -224,81 +221,39 @@ def good_bye(seconds: float) -> None:
     )
     inventory = Path(os.environ.get("ANSIBLE_INVENTORY", "inventory/local")).name
     down = "make down" if inventory == "local" else f"make down RUNTIME={inventory}"
+    drawn = WORK.relative_to(ROOT)
     lines = [
         f"Done in {seconds:.0f} s. The stack stays up.",
+        "",
+        f"Version {answers} answers now. Version {challenger}, of line b, was promoted on its",
+        "evidence, and rolled back to show the way. An experiment's evidence is used",
+        "once, so promote it again by force, which goes on record:",
+        f"  chexnet promote {challenger} --force --reason 'it won in the demo'",
+        "",
+        "First, in your shell        source .venv/bin/activate",
+        "The workspace               chexnet open",
+        "The same without code       chexnet open app",
+        "A tour of each stage        chexnet open tour",
+        "Training, watched           chexnet open tensorboard",
+        "Who decided what            chexnet audit",
+        f"Stop it                     {down}",
+        "",
+        f"The pipelines, as a graph   {drawn / 'pipelines.png'}",
+        f"What version {f'{challenger} came from':<15}{drawn / 'lineage.png'}",
+        f"Heat map of the real film   {drawn / 'overlay.png'}",
+        f"The comparison              {drawn / 'comparison.png'}",
         "",
         f"Gateway                     {site['CHEXNET_GATEWAY__URL']}",
         f"JupyterLab                  {site['CHEXNET_JUPYTER_URL']}",
         f"TensorBoard                 {site['CHEXNET_TENSORBOARD_URL']}",
-        "",
-        f"The pipelines, as a graph   {(WORK / 'pipelines.png').relative_to(ROOT)}",
-        f"The champion's lineage      {(WORK / 'lineage.png').relative_to(ROOT)}",
-        f"Heat map of the real film   {(WORK / 'overlay.png').relative_to(ROOT)}",
-        f"The comparison              {(WORK / 'comparison.png').relative_to(ROOT)}",
-        "The workspace, in a browser .venv/bin/chexnet open",
-        "Training, watched           .venv/bin/chexnet open tensorboard",
-        "Who decided what            .venv/bin/chexnet audit",
-        f"Stop it                     {down}",
     ]
-    console.print(Panel("\n".join(lines), expand=False, border_style="green"))
+    console.print(Panel(escape("\n".join(lines)), expand=False, border_style="green"))
 
 
 def line_of(version: int) -> str:
     """Return the training line of a version."""
     node = chexnet("lineage", version, "--json")
     return next((link["facts"]["line"] for link in node["links"]), "")
-
-
-def stage(title: str, about: str) -> None:
-    """Print a heading."""
-    console.print(f"\n[bold cyan]{title}[/]  {about}")
-
-
-def say(sentence: str) -> None:
-    """Print what happened."""
-    console.print(f"  {sentence}")
-
-
-def fail(sentence: str) -> NoReturn:
-    """End the demo."""
-    console.print(f"[bold red]{sentence}[/]")
-    raise SystemExit(1)
-
-
-def chexnet(*argv: object, check: bool = True) -> Any:
-    """Run `chexnet …`; return its JSON where `--json` was asked for."""
-    command = [str(BIN / "chexnet"), *map(str, argv)]
-    done = run(command, check=check, capture=True)
-    return json.loads(done.stdout) if "--json" in command else None
-
-
-def play(name: str, **variables: str) -> None:
-    """Run a playbook; show its output only if it fails."""
-    extra = [part for item in variables.items() for part in ("-e", json.dumps(dict([item])))]
-    run([str(BIN / "ansible-playbook"), f"playbooks/{name}.yml", *SITE, *extra], capture=True)
-
-
-def run(
-    command: list[str], *, check: bool = True, capture: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """Print a command and run it. Its progress bars are seen in a terminal, its errors always."""
-    words = " ".join(part.replace(f"{BIN}/", "").replace(f"{ROOT}/", "") for part in command)
-    console.print(f"  [dim]$ {words}[/]", soft_wrap=True)
-    quiet = None if sys.stderr.isatty() else subprocess.PIPE
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE if capture else None,
-        stderr=quiet,
-        check=False,
-    )
-    if check and done.returncode:
-        console.print((done.stdout or "")[-4000:] + (done.stderr or "")[-4000:], markup=False)
-        fail(f"Stopped: {words} ended with exit code {done.returncode}.")
-    if not check and done.stderr:
-        console.print(done.stderr.strip(), markup=False)
-    return done
 
 
 if __name__ == "__main__":
