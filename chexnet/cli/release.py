@@ -39,6 +39,7 @@ def release(
     from chexnet.cli.desk import desk
     from chexnet.errors import ConfigError
     from chexnet.experiments import decisions, readiness
+    from chexnet.pipelines import lines
 
     with desk() as at:
         models = at.settings.serving.models
@@ -49,6 +50,9 @@ def release(
         if image and not base:
             rule = "An image stands on a model server's. Received: no --base, and none of the site."
             raise ConfigError(f"{rule} Name it: --base tensorflow/serving:2.19.1")
+        if at.store.head(f"{lines.REPO}{line}") is None:  # A line of its own may have no release.
+            released = (known.line for known in releases.records(at.store).values())
+            lines.check(line, {*lines.NAMES, *released})
         by = at.by()
         record = releases.publish(
             at.store,

@@ -72,6 +72,8 @@ def train(
     settings = Settings()
     store = PachydermStore(settings.store, settings.pipeline)
     pipelines = PachydermPipelines(settings.store, settings.pipeline)
+    if not here:
+        lines.check(line, lines.trained(pipelines))
     if job:
         opened = pipelines.job(f"models-{line}", job)
     else:

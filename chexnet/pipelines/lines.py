@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
 from chexnet.adapters.pachyderm import Job, PachydermPipelines
 from chexnet.data.checkout import resolve
-from chexnet.errors import Refused
+from chexnet.errors import NotFound, Refused
 from chexnet.models import card as cards
 from chexnet.models.card import Card
 from chexnet.pipelines import specs
@@ -18,6 +19,8 @@ from chexnet.training.params import PARAMS, Params
 
 DATASET = "dataset"
 RELEASE = "/release"
+REPO = "models-"  # How the repo of a line begins, which is its pipeline's too.
+NAMES = tuple(name.removeprefix(REPO) for name in specs.NAMES if name.startswith(REPO))
 
 
 class Trained(Struct, frozen=True, kw_only=True):
@@ -32,6 +35,19 @@ class Trained(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The commit, as `chexnet release` takes it."""
         return f"{self.repo}@{self.commit}"
+
+
+def check(line: str, known: Iterable[str]) -> None:
+    """Raise NotFound unless `line` is one of those that are known."""
+    if line not in (lines := sorted(known)):
+        rule = f"A line must be one that there is: {', '.join(lines) or 'none yet'}."
+        raise NotFound(f"{rule} Received: {line!r}. Correct --line, or see: chexnet pipeline list")
+
+
+def trained(pipelines: PachydermPipelines) -> list[str]:
+    """Return the lines that a pipeline trains."""
+    names = (pipeline.name for pipeline in pipelines.every())
+    return [name.removeprefix(REPO) for name in names if name.startswith(REPO)]
 
 
 def start(
@@ -60,14 +76,14 @@ def start(
     if weights is not None:
         files[f"/{initial.FILE}"] = weights.read_bytes()
     opened = pipelines.move({(repo, f"training-{line}"): commit}, {f"params-{line}": files})
-    return pipelines.job(f"models-{line}", opened)
+    return pipelines.job(f"{REPO}{line}", opened)
 
 
 def own(line: str) -> str:
     """Return the repo of a line that no job trains; raise Refused if a pipeline has it."""
-    repo = f"models-{line}"
-    if repo in specs.NAMES:
-        taken = ", ".join(name for name in specs.NAMES if name.startswith("models-"))
+    repo = f"{REPO}{line}"
+    if line in NAMES:
+        taken = ", ".join(f"{REPO}{name}" for name in NAMES)
         rule = "A model that no job made must have a line of its own;"
         raise Refused(f"{rule} pipelines write {taken}. Received: {line!r}. Call it otherwise.")
     return repo

@@ -190,6 +190,16 @@ def test_the_whole_way_from_experiment_to_rollback(champion_1: Stack, tmp_path: 
     assert "(unverified)" in run("audit")
 
 
+def test_a_line_that_there_is_not_is_refused_by_those_that_there_are(champion_1: Stack) -> None:
+    champion_1.train("own", 0.25)
+    champion_1.serving.versions[3] = model(0.25)
+    with pytest.raises(NotFound, match=r"one that there is: a, b\. Received: 'zz'"):
+        run("release", "--line", "zz")
+    run("release", "--line", "own")  # It is trained without a pipeline, and is known by its repo.
+    with pytest.raises(NotFound, match=r"a, b, own\. Received: 'zz'"):
+        run("release", "--line", "zz")
+
+
 def test_a_version_in_no_experiment_is_refused_and_told_how(champion_1: Stack) -> None:
     with pytest.raises(Refused, match=r"beside no arms.*experiment start NAME --arm NAME=2"):
         run("promote", "2")

@@ -136,6 +136,15 @@ def test_a_run_that_nobody_waits_for_is_told_by_its_id(site: Site) -> None:
     assert read("start", "out") == {"pipeline": "out", "stopped": False}
 
 
+@pytest.mark.parametrize("job", [(), ("--job", "0123")])
+def test_a_line_without_a_pipeline_is_not_trained(site: Site, job: tuple[str, ...]) -> None:
+    run("apply")
+    argv = ["train", "--line", "zz", "--config", "demo_b", *job]
+    error = CliRunner().invoke(app, argv).exception
+    assert isinstance(error, NotFound)
+    assert str(error).startswith("A line must be one that there is: a, b. Received: 'zz'.")
+
+
 def test_the_graph_is_a_tree_here_and_a_picture_in_a_file(site: Site, tmp_path: Path) -> None:
     assert isinstance(run("graph").exception, NotFound)
     reads = ("out", "in")
