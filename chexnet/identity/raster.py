@@ -121,7 +121,6 @@ def readable(kind: str) -> Iterator[None]:
         yield
     except (BadInput, MemoryError):
         raise
-    except Exception as error:
-        rule = f"A {kind} must be whole and valid."
-        received = f"Received: one that can't be read ({type(error).__name__})."
-        raise BadInput("unreadable", f"{rule} {received} Export it again.") from None
+    except Exception:
+        rule = f"A {kind} must be whole and valid. Received: one that can't be read."
+        raise BadInput("unreadable", f"{rule} Export it again.") from None
