@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from chexnet.cli.findings import known
 
+if TYPE_CHECKING:
     from chexnet.experiments.references import Row
 
 app = typer.Typer(no_args_is_help=True, help="Put findings on record.")
@@ -59,7 +59,8 @@ def add(
         (present, "present"),
     ]
     for names, presence in given:
-        said |= dict.fromkeys(_known(names, labels), presence)
+        typed = (name for name in names.split(",") if name.strip())
+        said |= dict.fromkeys((known(name, labels) for name in typed), presence)
     if not said:
         rule = "A read must assess at least one finding."
         raise typer.BadParameter(f"{rule} Received: none. Give --present, --absent or --unsure.")
@@ -138,14 +139,6 @@ def _record(rows: list[Row], reader: str, protocol: Protocol) -> dict[str, Any]:
             at.bus.send(messages[start : start + BATCH])
     known = len(rows) - len(reads) - len(unknown)
     return {"recorded": len(reads), "known": known, "unknown": unknown}
-
-
-def _known(names: str, labels: Sequence[str]) -> list[str]:
-    found = [name.strip() for name in names.split(",") if name.strip()]
-    if wrong := [name for name in found if name not in labels]:
-        rule = f"A finding must be one of {', '.join(labels)}."
-        raise typer.BadParameter(f"{rule} Received: {', '.join(wrong)}. Correct the name.")
-    return found
 
 
 def _uploads(path: Path) -> dict[str, str]:

@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import zipfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import typer
-from msgspec import Struct
 
 from chexnet.adapters.gateway import HttpGateway, Sent
+from chexnet.data import zips
+from chexnet.errors import Unavailable
+from chexnet.experiments import control
 from chexnet.inputs.base import Input
+from chexnet.messages import Message
+from chexnet.runtime import following
+from chexnet.steps.ports import Bus
 
 ARCHIVE = ".zip"
+PATIENCE = 60  # Seconds for the next outcome.
 
 
-class File(Struct, frozen=True):
-    """One file that was sent, and the gateway's answer."""
+class File:
+    """One file that was sent, and the gateway's answer.
 
-    path: Path
-    sent: Sent
+    Args:
+        path: where it lies.
+        sent: the answer, which knows a zip's files by their number only.
+    """
+
+    def __init__(self, path: Path, sent: Sent) -> None:
+        self.path, self.sent = path, sent
+
+    def name(self, index: int) -> str:
+        """Return how its owner calls the file, or the file in it, that the answer has by a number.
+
+        Where the zip as a whole was refused it is the zip.
+        """
+        whole = not self.sent.uploads and len(self.sent.refused) == 1
+        if whole or index >= len(self._members):
+            return str(self.path)
+        return f"{self.path}/{self._members[index]}"
+
+    @cached_property
+    def _members(self) -> list[str]:
+        if self.path.suffix.lower() != ARCHIVE:
+            return []
+        try:
+            with zipfile.ZipFile(self.path) as opened:
+                names = [info.filename for info in zips.taken(opened)]
+        except (zipfile.BadZipFile, ValueError, OSError):
+            return []
+        return ["".join(c if c.isprintable() else "?" for c in name) for name in names]
 
 
 def files_in(paths: Iterable[Path], source: Input) -> list[Path]:
@@ -44,3 +79,18 @@ def send(
     for path in files:
         owner = patients.get(path.name, patient)
         yield File(path, gateway.send(path.read_bytes(), patient=owner or None))
+
+
+def outcomes(bus: Bus, model: str, uploads: Collection[str], since: datetime) -> Iterator[Message]:
+    """Yield each upload's prediction or dead letter, as they come; see chexnet/runtime/following.
+
+    Raises:
+        Unavailable: no version answers yet, so that none would come; or none came for a while.
+    """
+    if control.read(bus, model).champion is None:
+        first, more = next(iter(uploads)), len(uploads) - 1
+        waits = f"upload {first}{f' and {more} more' if more else ''} waits"
+        rule = "A prediction needs a version that answers. Received: none yet."
+        todo = "Let one answer: chexnet promote VERSION"
+        raise Unavailable(f"{rule} Nothing is lost: {waits}, and is predicted then. {todo}")
+    yield from following.outcomes(bus, uploads, since=since, patience=PATIENCE)

@@ -25,7 +25,7 @@ def every(store: Store) -> list[Brought]:
     """Return the imports that are in, by name."""
     if store.head(LABELS) is None:
         return []
-    tables = {path[1:-4]: path for path in store.list(LABELS) if path.count("/") == 1}
+    tables = _tables(store)
     return [
         Brought(
             name=name,
@@ -60,6 +60,17 @@ def remove(store: Store, name: str, *, images: bool) -> Brought:
     if images and (there := store.list(BULK, f"{DATA}/{name}")):
         store.write(BULK, {}, remove=there)
     return known[name]
+
+
+def behind(store: Store, repo: str, commit: str) -> list[str]:
+    """Return the names of the imports that a dataset was cut from; `readers` for their findings."""
+    labels = (name for above, name in store.upstream(repo, commit) if above == LABELS)
+    return sorted(name for made in labels for name in _tables(store, made))
+
+
+def _tables(store: Store, commit: str | None = None) -> dict[str, str]:
+    """Return name → path of the tables of `labels`."""
+    return {p[1:-4]: p for p in store.list(LABELS, commit=commit) if p.count("/") == 1}
 
 
 def _rows(table: bytes) -> int:

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
+from chexnet.data.zips import taken
 from chexnet.errors import BadInput
 from chexnet.inputs.base import Limits
 
@@ -34,7 +35,7 @@ def members(archive: IO[bytes], limits: Limits) -> Iterator[bytes | BadInput]:
             "archive", f"{rule} Received: {type(error).__name__}. Make it again."
         ) from None
     with opened:
-        files = [info for info in opened.infolist() if not _ignored(info)]
+        files = taken(opened)
         if not 1 <= len(files) <= limits.archive_members:
             rule = f"A zip must have 1 to {limits.archive_members:,} files."
             raise BadInput("archive", f"{rule} Received: {len(files):,}. Split it.")
@@ -62,12 +63,6 @@ def _check_directory(archive: IO[bytes], limits: Limits) -> None:
     if listed > limits.archive_members * ENTRY_BYTES or tail[max(0, at - 20) :].startswith(ZIP64):
         rule = f"A zip must have 1 to {limits.archive_members:,} files."
         raise BadInput("archive", f"{rule} Received: a list of far more. Split it.")
-
-
-def _ignored(info: zipfile.ZipInfo) -> bool:
-    """Whether it is a folder, or what file managers put beside people's files."""
-    name = info.filename.rsplit("/", 1)[-1]
-    return info.is_dir() or name.startswith(".") or info.filename.startswith("__MACOSX/")
 
 
 def _one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chexnet.adapters.memory import MemoryStore
-from chexnet.data.imports import every, remove
+from chexnet.data.imports import behind, every, remove
 from chexnet.data.places import BULK, LABELS
 from chexnet.errors import NotFound
 
@@ -26,6 +26,14 @@ def test_every_import_is_told_with_its_images_and_readers_are_none(store: Memory
     found = [(one.name, one.labelled, one.images) for one in every(store)]
     assert found == [("phantoms", 2, 3), ("phantoms2", 1, 1)]
     assert every(MemoryStore()) == []
+
+
+def test_a_dataset_tells_the_imports_that_it_was_cut_from(store: MemoryStore) -> None:
+    store.ensure("dataset")
+    cut = store.write("dataset", {"/index.json": b"{}"})
+    store.derive(("dataset", cut), (LABELS, str(store.head(LABELS))))
+    store.write(LABELS, {"/later.csv": b""})
+    assert behind(store, "dataset", cut) == ["phantoms", "phantoms2", "readers"]
 
 
 def test_an_import_leaves_with_its_table_and_its_images_where_asked(store: MemoryStore) -> None:

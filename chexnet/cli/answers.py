@@ -1,0 +1,108 @@
+"""Answers for a person, as the workspace shows them: calibrated, and held against their card."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from chexnet.cli.findings import words
+from chexnet.runtime.outputs import Output, outputs, unlike
+
+if TYPE_CHECKING:
+    from chexnet.cli.desk import Desk
+    from chexnet.messages import Prediction
+    from chexnet.models.card import Card
+
+BAR = 24  # Characters of a bar.
+SHORT = 12  # Of a commit's id that people see.
+UNLIKE = (
+    "▲ This image is unlike those that the model was judged on: of them, one in a hundred is as "
+    "far off. What it says here may be wrong without looking so."
+)
+UNTOLD = "Whether this image is like those that the model knows can't be told."
+
+
+class Answers:
+    """Shows predictions; each version's card is read once.
+
+    Args:
+        at: where the cards are found.
+    """
+
+    def __init__(self, at: Desk) -> None:
+        self._at = at
+        self._card = cache(self._read)
+
+    def show(self, prediction: Prediction) -> None:
+        """Print all findings of an answer, and what they rest on."""
+        card, why = self._card(prediction.version)
+        calibrated = card is not None and card.temperature is not None
+        table = Table(
+            title=f"Version {prediction.version} of {prediction.model}",
+            caption="Research use only: not a medical device.",
+        )
+        table.add_column("Finding", no_wrap=True)
+        table.add_column("Calibrated" if calibrated else "Not calibrated", justify="right")
+        table.add_column("│ threshold, ▲ at or above it", no_wrap=True)
+        for output in outputs(prediction, card):
+            table.add_row(words(output.label), _percent(output), _bar(output))
+        console = Console(highlight=False)
+        console.print(table)
+        for told in (self._unlike(prediction, card, why), self._origin(card), _numbers(calibrated)):
+            if told:
+                console.print(told, markup=False, style="yellow" if told == UNLIKE else None)
+
+    def top(self, prediction: Prediction) -> tuple[str, bool]:
+        """Return the most probable finding in a few words, and whether the image is unlike."""
+        card, _ = self._card(prediction.version)
+        first = outputs(prediction, card)[0]
+        return f"{words(first.label)} {_percent(first)}", unlike(prediction, card) is True
+
+    def _read(self, version: int) -> tuple[Card | None, str]:
+        from chexnet.errors import ChexnetError
+        from chexnet.runtime import lineage
+
+        try:
+            return lineage.card(self._at.store, self._at.model, version), ""
+        except ChexnetError as error:  # The answer is there all the same.
+            return None, str(error)
+
+    def _unlike(self, prediction: Prediction, card: Card | None, why: str) -> str:
+        if card is None:
+            return f"Without the version's card there are no thresholds. {why}"
+        return {True: UNLIKE, False: "", None: UNTOLD}[unlike(prediction, card)]
+
+    def _origin(self, card: Card | None) -> str:
+        from chexnet.data import imports
+        from chexnet.errors import ChexnetError
+
+        if card is None:
+            return ""
+        repo, _, commit = card.dataset.partition("@")
+        try:
+            names = imports.behind(self._at.store, repo, commit)
+        except ChexnetError:  # The dataset is gone; its name is on the card.
+            names = []
+        of = f", made of {', '.join(names)}" if names else ""
+        return f"It was trained as line {card.line} on {repo}@{commit[:SHORT]}{of}."
+
+
+def _numbers(calibrated: bool) -> str:
+    if calibrated:
+        return "Calibrated by the card's temperature; --json has the record, which is not."
+    return "Not calibrated: compare, don't take for a chance."
+
+
+def _percent(output: Output) -> str:
+    value = 100 * output.probability
+    return f"{'▲ ' if output.above else ''}{value:.{1 if value < 10 else 0}f} %"
+
+
+def _bar(output: Output) -> str:
+    drawn = list(f"{'█' * round(BAR * output.probability):<{BAR}}")
+    if output.threshold is not None:
+        drawn[min(round(BAR * output.threshold), BAR - 1)] = "│"
+    return "".join(drawn)

@@ -1,0 +1,60 @@
+"""What an answer says by its version's card, as the workspace shows it to a person."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from msgspec import Struct
+
+from chexnet.evaluation.drift import distances
+from chexnet.messages import Prediction
+from chexnet.models.card import Card
+
+NEAREST = 1e-7  # To 0 and 1, as in chexnet/evaluation/calibration.py.
+
+
+class Output(Struct, frozen=True, kw_only=True):
+    """One finding: its probability and threshold, both scaled by the card's temperature, if any."""
+
+    label: str
+    probability: float
+    threshold: float | None
+    above: bool  # At or above it, by the numbers as they came.
+
+
+def outputs(prediction: Prediction, card: Card | None) -> list[Output]:
+    """Return the findings, the most probable first; without a card as they stand in the record."""
+    thresholds = card.thresholds if card else {}
+    temperature = card.temperature if card else None
+    found = [
+        Output(
+            label=label,
+            probability=scaled(value, temperature),
+            threshold=scaled(thresholds[label], temperature) if label in thresholds else None,
+            above=label in thresholds and value >= thresholds[label],
+        )
+        for label, value in prediction.probabilities.items()
+    ]
+    return sorted(found, key=lambda output: -output.probability)
+
+
+def scaled(probability: float, temperature: float | None) -> float:
+    """Return the probability after temperature scaling, without SciPy; as it is for None."""
+    if temperature is None:
+        return probability
+    within = min(max(probability, NEAREST), 1 - NEAREST)
+    return 1 / (1 + math.exp(-math.log(within / (1 - within)) / temperature))
+
+
+def unlike(prediction: Prediction, card: Card | None) -> bool | None:
+    """Return whether the image is farther from the training images than one in a hundred is.
+
+    Returns:
+        None where nobody can tell: the card is older, or the version gives no features.
+    """
+    if card is None or card.feature_distance is None or prediction.features is None:
+        return None
+    features = prediction.features.array().astype(np.float64)[None]
+    mean, std = np.array(card.feature_mean), np.array(card.feature_std)
+    return bool(distances(features, mean, std)[0] > card.feature_distance)
