@@ -33,9 +33,10 @@ def audit(
 
     Example: chexnet audit --after 41
     """
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    from chexnet.cli import tables
     from chexnet.cli.desk import desk
     from chexnet.experiments import decisions
 
@@ -54,8 +55,8 @@ def audit(
         what = f"{e.action}, forced" if e.forced else e.action
         champion = str(e.control.champion or "-") if e.control else ""
         when = f"{e.at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(e.after), when, e.decided_by, what, champion, e.reason)
-    Console().print(table)
+        table.add_row(str(e.after), when, e.decided_by, what, champion, escape(e.reason))
+    tables.show(table, "reason")
 
 
 def _verify(at: Desk, kept: str, *, as_json: bool) -> None:

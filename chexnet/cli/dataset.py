@@ -68,10 +68,10 @@ def list_(
 
     Example: chexnet dataset list
     """
-    from rich.console import Console
     from rich.table import Table
 
     from chexnet.adapters.pachyderm import PachydermPipelines, PachydermStore
+    from chexnet.cli import tables
     from chexnet.data.splits import SPLITS
     from chexnet.pipelines.cut import every
     from chexnet.settings import Settings
@@ -88,7 +88,7 @@ def list_(
         units = str(sum(made.index.units.values()))
         left = sum(getattr(made.report, kind) for kind in LEFT)
         table.add_row(made.name, str(made.report.images), *counts, units, str(left))
-    Console().print(table)
+    tables.show(table)
 
 
 @app.command()

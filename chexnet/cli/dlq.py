@@ -34,13 +34,16 @@ def list_(
     if not letters:
         typer.echo(f"{topic}.dlq is empty.")
         return
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
+
+    from chexnet.cli import tables
 
     table = Table("offset", "upload", "error", "reason", title=f"{topic}.dlq")
     for letter in letters:
-        table.add_row(*(str(letter[name]) for name in ("offset", "upload_id", "error", "reason")))
-    Console().print(table)
+        told = (str(letter[name]) for name in ("offset", "upload_id", "error", "reason"))
+        table.add_row(*map(escape, told))
+    tables.show(table, "reason")
 
 
 @app.command()

@@ -152,7 +152,7 @@ def status(as_json: Json = False) -> None:
         return
     console = Console()
     for arm, finding in review.arms.items():
-        console.print(report.table(finding.comparison))
+        console.print(report.table(finding.comparison, console.width))
         for note in report.notes(finding.comparison):
             console.print(note, highlight=False)
         for sentence in finding.missing:
@@ -215,9 +215,9 @@ def list_(as_json: Json = False) -> None:
 
     Example: chexnet experiment list --json | jq '.[-1].outcome'
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from chexnet.cli import tables
     from chexnet.cli.desk import desk
     from chexnet.experiments import decisions
     from chexnet.experiments.held import experiments
@@ -240,7 +240,7 @@ def list_(as_json: Json = False) -> None:
         began = f"{held.experiment.started_at:%Y-%m-%d %H:%M}"
         design, metric = held.design, held.experiment.metric
         table.add_row(told["name"], design, arms, metric, began, until, outcome, ended_by)
-    Console().print(table)
+    tables.show(table)
 
 
 @app.command()

@@ -27,9 +27,10 @@ def history(
 
     Example: chexnet history --on 2026-11-25
     """
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    from chexnet.cli import tables
     from chexnet.cli.desk import desk
     from chexnet.experiments import decisions
     from chexnet.experiments.champions import champions, grounds
@@ -54,9 +55,9 @@ def history(
             f"{champion.until:%Y-%m-%d %H:%M:%S}" if champion.until else "now",
             entry.decided_by,
             grounds(champion),
-            entry.reason,
+            escape(entry.reason),
         )
-    Console().print(table)
+    tables.show(table, "on what evidence", "reason")
     typer.echo(f"What a version came from: chexnet lineage {found[-1].version}")
 
 

@@ -40,7 +40,8 @@ HEADINGS = (
 )
 
 
-DECIDES, PEEKING = "decides", "not valid under peeking"
+DECIDES, PEEKING, LEFT_OUT = "decides", "not valid under peeking", "not in the macro"
+OUT = "†"  # What has no room for LEFT_OUT.
 
 
 def words(interval: Interval | None, sign: str = "") -> str:
@@ -66,7 +67,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
             words(label.challenger),
             words(label.difference, "+"),
             "" if label.p is None else f"{label.p:.2g}",
-            f"not in the macro: {label.left_out}" if label.left_out else "",
+            f"{LEFT_OUT}: {label.left_out}" if label.left_out else "",
         )
         for label in comparison.labels
     ]
@@ -184,14 +185,27 @@ def asides(review: Review) -> list[str]:
     return said
 
 
-def table(comparison: Comparison) -> Table:
-    """Return the rows for the terminal."""
+def table(comparison: Comparison, width: int) -> Table:
+    """Return the rows for a terminal of so many columns: in a narrow one fewer, and none cut."""
+    from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(*HEADINGS, title=f"{comparison.experiment}: {comparison.arm} against champion")
+    title = f"{comparison.experiment}: {comparison.arm} against champion"
+    drawn = Table(*HEADINGS, title=title)
     for row in rows(comparison):
         drawn.add_row(*row, style="bold" if row[-1] == DECIDES else None)
-    return drawn
+    needed = Console(width=1000).measure(drawn).maximum
+    if needed <= width:
+        return drawn
+    left = f"{needed} columns and --json show patients, p-values and what else is left out here."
+    narrow = Table(title=title, caption=f"{OUT} not in the macro AUROC. {left}")
+    for heading in (HEADINGS[0], *HEADINGS[3:6]):
+        narrow.add_column(heading, no_wrap=True)
+    for name, _, _, *measured, _, note in rows(comparison):
+        marked = f"{name} {OUT}" if note.startswith(LEFT_OUT) else name
+        cells = (cell.replace(" (", "\n").removesuffix(")") for cell in measured)
+        narrow.add_row(marked, *cells, style="bold" if note == DECIDES else None)
+    return narrow
 
 
 def figure(*comparisons: Comparison) -> bytes:

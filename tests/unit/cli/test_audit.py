@@ -57,8 +57,20 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return made
 
 
-def run(*argv: str) -> Result:
-    return CliRunner().invoke(app, [*argv], env={"COLUMNS": "200", "NO_COLOR": "1"})
+def run(*argv: str, columns: int = 200) -> Result:
+    return CliRunner().invoke(app, [*argv], env={"COLUMNS": str(columns), "NO_COLOR": "1"})
+
+
+def test_a_narrow_terminal_cuts_neither_a_time_nor_who_it_was(at: Desk) -> None:
+    by = By(who="somebody with quite a long name", at=START.replace(day=3), reason="[why] it was")
+    decisions.promote(at.bus, read(at.bus, "xray"), 3, [], [], {}, by)
+    for command in ("audit", "history"):
+        told = run(command, columns=80).stdout
+        assert "2026-03-03 09:00:00" in told
+        assert "somebody with quite a long name (unverified)" in told
+        assert "[why] it was" in told
+        assert "…" not in told
+        assert max(map(len, told.splitlines())) <= 80
 
 
 def test_a_whole_chain_says_its_head_and_finds_it_again(at: Desk) -> None:

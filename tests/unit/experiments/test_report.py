@@ -50,8 +50,22 @@ def test_the_notes_say_what_was_counted_and_left_out() -> None:
 
 def test_the_terminal_shows_the_table() -> None:
     console = Console(file=io.StringIO(), width=200, record=True)
-    console.print(table(one_label_of_two()))
+    console.print(table(one_label_of_two(), console.width))
     assert "not in the macro" in console.export_text()
+
+
+def test_a_narrow_terminal_shows_fewer_columns_and_cuts_none() -> None:
+    seen = one_label_of_two()
+    labels = [structs.replace(label, name=M) for label in seen.labels]
+    labels[0] = structs.replace(labels[0], name="Pleural_Thickening")
+    console = Console(file=io.StringIO(), width=80, record=True)
+    console.print(table(structs.replace(seen, labels=tuple(labels)), console.width))
+    text = console.export_text()
+    assert "…" not in text
+    assert "Pleural_Thickening" in text
+    assert f"{M} †" in text
+    assert "-0.211 to +0.544" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_figure_is_a_picture_with_ink_on_it() -> None:
