@@ -32,8 +32,9 @@ def forget(
     model learnt stays in it: it names the versions to train anew. The audit keeps a hash of the
     pseudonym, not the pseudonym. Broken off, it goes on when it is called again.
 
-    Examples: chexnet forget 3f2a9c01-mfrggzdfmztwq2lknnwg23tpobyxe43u --dry-run;
-    chexnet forget 3f2a9c01-mfrggzdfmztwq2lknnwg23tpobyxe43u --reason "withdrew consent"
+    Examples:
+        chexnet forget 3f2a9c01-mfrggzdfmztwq2lknnwg23tpobyxe43u --dry-run
+        chexnet forget 3f2a9c01-mfrggzdfmztwq2lknnwg23tpobyxe43u --reason "withdrew consent"
     """
     from chexnet.adapters.pachyderm.connection import Connection
     from chexnet.adapters.pachyderm.erasing import Eraser

@@ -33,8 +33,10 @@ def lineage(
     prediction on it, every dataset that holds it and every version that was trained on those; a
     commit goes both ways.
 
-    Examples: chexnet lineage 01936d2e-8f5a-7c21-9b57-0f6f0a3c1d42; chexnet lineage 3;
-    chexnet lineage dataset@6451bfec6b4145b9994a164e38785cf8 --out lineage.svg
+    Examples:
+        chexnet lineage 01936d2e-8f5a-7c21-9b57-0f6f0a3c1d42
+        chexnet lineage 3
+        chexnet lineage dataset@6451bfec6b4145b9994a164e38785cf8 --out lineage.svg
     """
     from chexnet.adapters.pachyderm import PachydermStore
     from chexnet.runtime.drawing import draw

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from chexnet.cli.reflow import reflow
 from chexnet.errors import ChexnetError
 
 # A group is a module of this package with a Typer called `app`, and its name in `chexnet --help`.
@@ -57,6 +58,7 @@ def _root(
 
 for _name in GROUPS:
     _group: typer.Typer = import_module(f"chexnet.cli.{_name}").app
+    reflow(_group)
     _alone = len(_group.registered_commands) == 1 and not _group.info.help
     app.add_typer(_group, name=None if _alone else _name)  # Without a name: its command, here.
 

@@ -32,7 +32,7 @@ def train(
     dataset: Annotated[
         str, typer.Option(help="dataset@commit, or dataset: its newest.")
     ] = "dataset",
-    config: Annotated[str, typer.Option(help="A module of chexnet/training/configs.")] = "chexnet",
+    config: Annotated[str, typer.Option(help="A recipe's name, such as demo_b.")] = "chexnet",
     model: Annotated[str | None, typer.Option(help="Another network than the config's.")] = None,
     weights: Annotated[
         Path | None,
@@ -57,10 +57,11 @@ def train(
     A job runs on one host, on all of its GPUs. Over several hosts, call it on each with --here and
     a line of its own: TF_CONFIG says who they are, and the first one commits.
 
-    Examples: chexnet train --line b --config demo_b --dataset dataset@0123abcd;
-    chexnet train --line b --job 4567cdef;
-    chexnet train --line b --weights imported/weights.safetensors;
-    chexnet train --line wide --dataset dataset@0123abcd --here
+    Examples:
+        chexnet train --line b --config demo_b --dataset dataset@0123abcd
+        chexnet train --line b --job 4567cdef
+        chexnet train --line b --weights imported/weights.safetensors
+        chexnet train --line wide --dataset dataset@0123abcd --here
     """
     from chexnet.adapters.pachyderm import PachydermPipelines, PachydermStore
     from chexnet.inputs.base import load

@@ -36,7 +36,9 @@ def upload(
     What it refuses is told with the reason, and the others go on; then the exit code is 1. With
     --wait the table says which finding each image most probably shows.
 
-    Examples: chexnet upload film.dcm --wait; chexnet upload folder/ --json > uploads.json
+    Examples:
+        chexnet upload film.dcm --wait
+        chexnet upload folder/ --json > uploads.json
     """
     from chexnet.adapters.gateway import HttpGateway
     from chexnet.cli.progress import bar
