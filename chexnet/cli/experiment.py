@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from chexnet.cli import looking
+
 if TYPE_CHECKING:
     from chexnet.experiments.declared import Declared
-    from chexnet.experiments.review import Review
     from chexnet.messages import Control
 
 app = typer.Typer(no_args_is_help=True, help="Compare challengers with the champion.")
@@ -136,111 +137,9 @@ def validate(
     typer.echo(f"{_told(declared, None)} Start it with: chexnet experiment start {file}")
 
 
-@app.command()
-def status(as_json: Json = False) -> None:
-    """Show what the running experiment has found, and what a promotion would lack.
-
-    Example: chexnet experiment status --json | jq .arms.b.missing
-    """
-    from rich.console import Console
-
-    from chexnet.experiments import report
-
-    review = _review()
-    if as_json:
-        typer.echo(msgspec.json.encode(review.plain()).decode())
-        return
-    console = Console()
-    for arm, finding in review.arms.items():
-        console.print(report.table(finding.comparison, console.width))
-        for note in report.notes(finding.comparison):
-            console.print(note, highlight=False)
-        for sentence in finding.missing:
-            console.print(f"Missing: {sentence}", style="yellow", markup=False, highlight=False)
-        if not finding.missing:
-            console.print(f"Nothing is missing. Promote it with: chexnet promote {arm}")
-    for note in report.asides(review):
-        console.print(note, markup=False, highlight=False)
-
-
-@app.command()
-def report(
-    out: Annotated[Path, typer.Argument(help="A file that ends in .html, .png or .json.")],
-    experiment: Annotated[
-        str, typer.Option(help="An earlier one, as it ended; the running one without.")
-    ] = "",
-    as_json: Json = False,
-) -> None:
-    """Have the pipeline ab-report compare the arms on what is archived, and fetch its report.
-
-    The commit holds page, figure and numbers, with the predictions and reads that they rest on in
-    its provenance. The page has the patient bootstrap beside the formula's interval, as a check.
-
-    Example: chexnet experiment report b-against-a.html
-    """
-    from chexnet.adapters.pachyderm import PachydermPipelines
-    from chexnet.cli.desk import desk
-    from chexnet.cli.progress import bar
-    from chexnet.experiments import decisions
-    from chexnet.messages import now
-    from chexnet.pipelines import reports
-
-    if (kind := out.suffix[1:]) not in reports.KINDS:
-        rule = f"OUT must end in {', '.join(reports.KINDS)}."
-        raise typer.BadParameter(f"{rule} Received: {out.name!r}. Choose one of them.")
-    with desk() as at, bar("Comparing the arms", show=not as_json) as advance:
-        commit, running = None, not experiment
-        if running:
-            experiment = decisions.running(at.control()).name
-        if running or not reports.known(at.store, experiment):
-            pipelines = PachydermPipelines(at.settings.store, at.settings.pipeline)
-            commit = reports.report(
-                at.bus,
-                at.store,
-                pipelines,
-                at.model,
-                lambda job: advance(done=job.done, total=job.total or None, told=job.state),
-                until=now(),
-            )
-        out.write_bytes(reports.read(at.store, experiment, kind, commit))
-    if as_json:
-        typer.echo(json.dumps({"experiment": experiment, "commit": commit, "file": str(out)}))
-        return
-    typer.echo(f"Wrote {out}, from {reports.PIPELINE}@{commit or 'its newest commit'}.")
-
-
-@app.command(name="list")
-def list_(as_json: Json = False) -> None:
-    """Show all experiments, the first one first: read off the audit.
-
-    Example: chexnet experiment list --json | jq '.[-1].outcome'
-    """
-    from rich.table import Table
-
-    from chexnet.cli import tables
-    from chexnet.cli.desk import desk
-    from chexnet.experiments import decisions
-    from chexnet.experiments.held import experiments
-
-    with desk() as at:
-        found = experiments(decisions.history(at.bus, at.model))
-    if as_json:
-        typer.echo(json.dumps([held.plain() for held in found.values()]))
-        return
-    if not found:
-        typer.echo("No experiment yet. Start one with: chexnet experiment start --help")
-        return
-    table = Table("experiment", "design", "arms", "decides", "from (UTC)", "until", "outcome", "by")
-    for held in found.values():
-        told = held.plain()
-        arms = ", ".join(f"{arm}={version}" for arm, version in held.control.arms.items())
-        until = f"{held.until:%Y-%m-%d %H:%M}" if held.until else "now"
-        outcome = f"{told['promoted']} promoted" if told["promoted"] else held.outcome
-        ended_by = held.ended.decided_by if held.ended else ""
-        began = f"{held.experiment.started_at:%Y-%m-%d %H:%M}"
-        design, metric = held.design, held.experiment.metric
-        table.add_row(told["name"], design, arms, metric, began, until, outcome, ended_by)
-    tables.show(table)
+app.command()(looking.status)
+app.command()(looking.report)
+app.command(name="list")(looking.list_)
 
 
 @app.command()
@@ -379,13 +278,6 @@ def _arm(text: str) -> tuple[str, int]:
         rule = "An arm must be NAME=VERSION, such as b=2."
         raise typer.BadParameter(f"{rule} Received: {text!r}. Correct --arm.")
     return name, int(version)
-
-
-def _review() -> Review:
-    from chexnet.cli.desk import desk
-
-    with desk() as at:
-        return at.review(at.control())
 
 
 def _tell(control: Control, told: str, *, as_json: bool) -> None:

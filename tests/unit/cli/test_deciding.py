@@ -200,6 +200,17 @@ def test_a_line_that_there_is_not_is_refused_by_those_that_there_are(champion_1:
         run("release", "--line", "zz")
 
 
+def test_after_an_experiment_the_last_one_and_its_report_are_named(champion_1: Stack) -> None:
+    with pytest.raises(Refused, match="Start one with"):
+        run("experiment", "status")
+    for name in ("first", "second"):
+        run("experiment", "start", name, "--arm", "b=2")
+        run("experiment", "stop")
+    for asked in (("status",), ("report", "x.png")):
+        with pytest.raises(Refused, match=r"second, has ended: stopped.*--experiment second$"):
+            run("experiment", *asked)
+
+
 def test_a_version_in_no_experiment_is_refused_and_told_how(champion_1: Stack) -> None:
     with pytest.raises(Refused, match=r"beside no arms.*experiment start NAME --arm NAME=2"):
         run("promote", "2")
