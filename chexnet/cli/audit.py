@@ -72,11 +72,13 @@ def _verify(at: Desk, kept: str, *, as_json: bool) -> None:
         told = {"head": found.head, "waiting": found.waiting, "broken": broken}
         typer.echo(msgspec.json.encode(told).decode())
     else:
-        where = f"{found.head.number} entries hold. Head: {found.head.sha256}"
-        typer.echo(f"{where}. {found.waiting} on the bus are not archived yet.")
+        typer.echo(f"{found.head.number} entries hold. Head: {found.head.sha256}")
+        if found.waiting:
+            typer.echo(f"{found.waiting} on the bus are not archived yet.")
         if broken:
             typer.secho(broken, err=True, fg="red")
         else:
-            typer.echo("Keep the head elsewhere: chexnet audit --verify --head finds it again.")
+            typer.echo("Keep the head elsewhere. Whether the chain still has it, says:")
+            typer.echo(f"chexnet audit --verify --head {found.head.sha256}")
     if broken:
         raise typer.Exit(1)

@@ -72,8 +72,10 @@ def open_(
     page = _page(settings.state / "secrets", address)
     if not webbrowser.open(page.as_uri()):
         rule = "A browser must be installed where chexnet open runs."
-        raise NotFound(f"{rule} Received: none. See: chexnet open {target} --print-url")
-    typer.echo(f"Opened {target} in your browser. If it stays empty: chexnet open --print-url")
+        todo = "Print the address with its token, and open it where there is one:"
+        raise NotFound(f"{rule} Received: none. {todo} chexnet open {target} --print-url")
+    again = f"chexnet open {target} --print-url"
+    typer.echo(f"Opened {target} in your browser. If it stays empty: {again}")
 
 
 def address_of(settings: Settings, target: Target) -> str:

@@ -15,11 +15,25 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="See, run and stop the Pachyderm pipelines.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Name = Annotated[str, typer.Argument(help="A pipeline, e.g. images.")]
 NONE = "There are no pipelines yet. Make them with: chexnet pipeline apply"
 ALL = 100_000  # Jobs, where one is looked for.
 ID = 12  # How much of a job's id people see; all that takes an id takes how it begins.
 COLOURS = {"success": "green", "failure": "red", "unrunnable": "red", "killed": "yellow"}
+
+
+def _named(name: str) -> str:
+    """Refuse no name by those that there may be."""
+    from chexnet.pipelines import specs
+
+    if not name:
+        rule = f"NAME must be a pipeline: {', '.join(specs.NAMES)}."
+        raise typer.BadParameter(f"{rule} Received: none. See: chexnet pipeline list")
+    return name
+
+
+Name = Annotated[
+    str, typer.Argument(callback=_named, show_default=False, help="A pipeline, e.g. images.")
+]
 
 
 @app.command()
@@ -111,7 +125,7 @@ def jobs(
 
 @app.command()
 def run(
-    name: Name,
+    name: Name = "",
     reprocess: Annotated[bool, typer.Option(help="Do every datum anew.")] = False,
     wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
     opened: Annotated[
@@ -145,7 +159,7 @@ def run(
 
 @app.command()
 def stop(
-    name: Name,
+    name: Name = "",
     job: Annotated[
         str | None, typer.Option(help="Kill this job only; its id, or how that begins.")
     ] = None,
@@ -168,7 +182,7 @@ def stop(
 
 
 @app.command()
-def start(name: Name, as_json: Json = False) -> None:
+def start(name: Name = "", as_json: Json = False) -> None:
     """Let a stopped pipeline go on, with what came meanwhile.
 
     Example: chexnet pipeline start models-b
@@ -186,7 +200,7 @@ def _say(sentence: str, value: object, *, as_json: bool) -> None:
 
 @app.command()
 def logs(
-    name: Name,
+    name: Name = "",
     job: Annotated[
         str | None, typer.Option(help="A job's id, or how it begins; the newest without.")
     ] = None,

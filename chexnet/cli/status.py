@@ -116,16 +116,20 @@ def _show(told: dict[str, dict[str, Any]]) -> None:
         console.print(control["error"])
     else:
         experiment = (control["experiment"] or {}).get("name", "none")
-        console.print(
-            f"Champion: version {control['champion']}, before it {control['previous']}. "
-            f"Experiment: {experiment}. Revision {control['revision']}."
-        )
+        console.print(f"{_champion(control)} Experiment: {experiment}.", markup=False)
         if held := control["holdback"]:
             console.print(f"{held['share']:.0%} of patients stay on version {control['previous']}.")
     for part in ("serving", "archive"):
         for name, facts in told[part].items():
             words = facts if isinstance(facts, str) else _words(facts)
             console.print(f"{part.capitalize()} {name}: {words}")
+
+
+def _champion(control: dict[str, Any]) -> str:
+    if control["champion"] is None:
+        return "No version answers yet. Let one: chexnet promote VERSION."
+    before = f"before it {control['previous']}" if control["previous"] else "none before it"
+    return f"Champion: version {control['champion']}, {before}. Revision {control['revision']}."
 
 
 def _words(facts: dict[str, Any]) -> str:

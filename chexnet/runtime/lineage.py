@@ -6,6 +6,7 @@ is Pachyderm's own provenance; predictions and releases are records that name th
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ from chexnet.steps import archive
 from chexnet.steps.ports import Store
 
 RUN, DATASET = "/run.json", "dataset"
+# Of an upload, and of a prediction on it; or of an image.
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\..+)?|[0-9a-f]{64}")
 NEWEST = 3  # Commits of one repo that are shown below another.
 
 
@@ -60,8 +63,13 @@ def trace(store: Store, model: str, thing: str) -> Node:
         raw = archived.upload(store, thing)
     if not found and raw is None:
         rule = "A lineage starts at an upload, a prediction, an image, a version or a commit."
-        todo = "The archivers may not have written it yet: try again, or see chexnet status."
-        raise NotFound(f"{rule} Received: {thing!r}, which the archive has not. {todo}")
+        received = f"Received: {thing!r}, which is none of them."
+        todo = "Take an id that chexnet upload or predict has printed, a version's number, or a"
+        todo += " commit as dataset@0123abcd."
+        if ID.fullmatch(thing):
+            received = f"Received: {thing!r}, which the archive has not."
+            todo = "The archivers may not have written it yet: try again, or see chexnet status."
+        raise NotFound(f"{rule} {received} {todo}")
     leads = tuple(_prediction(store, model, p, commit, back=True) for p, commit in found)
     return Node(kind="upload", name=thing, facts=raw or {}, leads=leads)
 

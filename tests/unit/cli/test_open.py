@@ -82,5 +82,6 @@ def test_without_a_page_the_variable_is_named(state, opened, monkeypatch) -> Non
 
 def test_without_a_browser_it_says_what_to_do(state, monkeypatch) -> None:
     monkeypatch.setattr(webbrowser, "open", lambda url: False)
-    result = CliRunner().invoke(app, ["workspace"])
-    assert "--print-url" in str(result.exception)
+    result = CliRunner().invoke(app, ["tour"])
+    todo = "Print the address with its token, and open it where there is one: chexnet open tour"
+    assert str(result.exception).endswith(f"Received: none. {todo} --print-url")

@@ -136,6 +136,14 @@ def test_a_run_that_nobody_waits_for_is_told_by_its_id(site: Site) -> None:
     assert read("start", "out") == {"pipeline": "out", "stopped": False}
 
 
+@pytest.mark.parametrize("command", ["run", "stop", "start", "logs"])
+def test_without_a_name_the_pipelines_are_named(command: str) -> None:
+    done = run(command)
+    assert done.exit_code == 2
+    said = " ".join(done.output.replace("│", " ").split())
+    assert "images, dataset, models-a, models-b, ab-report. Received: none." in said
+
+
 @pytest.mark.parametrize("job", [(), ("--job", "0123")])
 def test_a_line_without_a_pipeline_is_not_trained(site: Site, job: tuple[str, ...]) -> None:
     run("apply")

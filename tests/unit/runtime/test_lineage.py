@@ -227,6 +227,20 @@ def test_what_the_archive_does_not_know_is_not_found(store, thing: str) -> None:
         trace(store, "xray", thing)
 
 
+@pytest.mark.parametrize(
+    ("thing", "todo"),
+    [
+        ("banana", "chexnet upload or predict has printed"),
+        ("01936d2e-8f5a-7c21-9b57-0f6f0a3c1d42", "may not have written it yet"),
+        ("01936d2e-8f5a-7c21-9b57-0f6f0a3c1d42.champion.answer", "may not have written it yet"),
+        ("0123456789abcdef" * 4, "may not have written it yet"),
+    ],
+)
+def test_what_can_be_no_id_is_not_waited_for(store, thing: str, todo: str) -> None:
+    with pytest.raises(NotFound, match=todo):
+        trace(store, "xray", thing)
+
+
 def test_the_tree_names_every_step_and_json_has_all_facts(store) -> None:
     node = trace(store, "xray", "up1.champion.answer")
     console = Console(record=True, width=200, file=io.StringIO())
