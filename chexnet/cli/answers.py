@@ -55,11 +55,12 @@ class Answers:
             if told:
                 console.print(told, markup=False, style="yellow" if told == UNLIKE else None)
 
-    def top(self, prediction: Prediction) -> tuple[str, bool]:
-        """Return the most probable finding in a few words, and whether the image is unlike."""
+    def top(self, prediction: Prediction, most: int = 1) -> tuple[str, bool]:
+        """Return the most probable findings in a few words, and whether the image is unlike."""
         card, _ = self._card(prediction.version)
-        first = outputs(prediction, card)[0]
-        return f"{words(first.label)} {_percent(first)}", unlike(prediction, card) is True
+        found = outputs(prediction, card)[:most]
+        told = ", ".join(f"{words(output.label)} {_percent(output)}" for output in found)
+        return told, unlike(prediction, card) is True
 
     def _read(self, version: int) -> tuple[Card | None, str]:
         from chexnet.errors import ChexnetError

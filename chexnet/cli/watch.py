@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from typing import Annotated
 
 import typer
 
 app = typer.Typer()
+MOST = 3  # Findings of an image that are told.
 
 
 @app.command()
@@ -21,17 +23,20 @@ def watch(
     Example: chexnet watch --json --count 100
     """
     from chexnet import topics
-    from chexnet.adapters.kafka import KafkaBus
+    from chexnet.cli.answers import Answers
+    from chexnet.cli.desk import desk
     from chexnet.messages import Prediction, decode
     from chexnet.runtime.following import ENDS
-    from chexnet.settings import Settings
 
-    bus = KafkaBus(Settings())
-    reader = bus.read(ENDS, start="end")
     seen = 0
-    if not as_json:
-        typer.secho("Waiting for predictions. Ctrl-C ends it.", err=True, dim=True)
-    try:
+    with (
+        desk() as at,
+        suppress(KeyboardInterrupt),
+        closing(at.bus.read(ENDS, start="end")) as reader,
+    ):
+        answers = Answers(at)
+        if not as_json:
+            typer.secho("Waiting for predictions. Ctrl-C ends it.", err=True, dim=True)
         while count is None or seen < count:
             for message in reader.poll(timeout=1.0):
                 seen += 1
@@ -42,11 +47,5 @@ def watch(
                     typer.secho(f"{message.headers.upload_id}  rejected: {reason}", fg="red")
                 else:
                     p = decode(message, Prediction)
-                    top = sorted(p.probabilities.items(), key=lambda item: -item[1])[:3]
-                    words = ", ".join(f"{label} {value:.2f}" for label, value in top)
-                    typer.echo(f"{p.upload_id}  version {p.version}  {words}")
-    except KeyboardInterrupt:
-        return
-    finally:
-        reader.close()
-        bus.close()
+                    told, _ = answers.top(p, MOST)
+                    typer.echo(f"{p.upload_id}  version {p.version}  {told}")

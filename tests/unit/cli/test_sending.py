@@ -196,6 +196,20 @@ def test_who_waits_is_told_each_images_id_and_what_it_most_probably_shows(
     assert "chexnet lineage UPLOAD_ID" in done.stdout
 
 
+def test_who_watches_sees_the_same_figures(
+    answering: Desk, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow = answering.bus.read
+
+    def begun(topics: object, **_: object) -> object:
+        return follow(topics)  # From the beginning: who watches here comes after the upload.
+
+    run("upload", film)
+    monkeypatch.setattr(answering.bus, "read", begun)
+    told = run("watch", "--count", "1").stdout
+    assert "version 1  Mass ▲ 75 %, Pleural Thickening 25 %" in told
+
+
 def test_who_does_not_wait_is_told_the_ids(answering: Desk, film: Path) -> None:
     told = run("upload", film).stdout
     assert sent(answering)[0] in told
@@ -207,7 +221,7 @@ def test_a_bad_file_in_a_zip_is_named_and_the_zip_where_it_is_bad_itself(
 ) -> None:
     inside = {"__MACOSX/x": b"", "a.png": png(), "sub/b\x1b.png": b"no image"}
     (tmp_path / "films.zip").write_bytes(zipped(**inside))
-    (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04")
+    (tmp_path / "bad.zip").write_bytes(zipped(**{f"f{n}": b"x" for n in range(1001)}))
     done = run("upload", tmp_path / "films.zip", tmp_path / "bad.zip", "--json")
     first, second = done.stderr.splitlines()
     assert first.startswith(f"{tmp_path / 'films.zip'}/sub/b?.png: ")
