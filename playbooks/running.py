@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -78,15 +79,19 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Print a command and run it. Its progress bars are seen in a terminal, its errors always."""
     words = _announce(command, into)
-    quiet = None if sys.stderr.isatty() else subprocess.PIPE
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE if capture else None,
-        stderr=quiet,
-        check=False,
-    )
+    barless = "--json" in command  # It draws no bar, so that something else must move.
+    shown = sys.stderr.isatty() and not barless
+    with console.status("It runs.") if barless else nullcontext():
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE if capture else None,
+            stderr=None if shown else subprocess.PIPE,
+            check=False,
+        )
+    if barless and sys.stderr.isatty() and not done.returncode:
+        sys.stderr.write(done.stderr)  # What it warned of.
     if check and done.returncode:
         console.print((done.stdout or "")[-TAIL:] + (done.stderr or "")[-TAIL:], markup=False)
         fail(f"Stopped: {words} ended with exit code {done.returncode}.")
