@@ -47,7 +47,7 @@ class Answers:
         table.add_column("Finding", no_wrap=True)
         table.add_column("Calibrated" if calibrated else "Not calibrated", justify="right")
         table.add_column("│ threshold, ▲ at or above it", no_wrap=True)
-        for output in outputs(prediction, card):
+        for output in _ranked(prediction, card):
             table.add_row(words(output.label), _percent(output), _bar(output))
         console = Console(highlight=False)
         console.print(table)
@@ -58,7 +58,7 @@ class Answers:
     def top(self, prediction: Prediction, most: int = 1) -> tuple[str, bool]:
         """Return the most probable findings in a few words, and whether the image is unlike."""
         card, _ = self._card(prediction.version)
-        found = outputs(prediction, card)[:most]
+        found = _ranked(prediction, card)[:most]
         told = ", ".join(f"{words(output.label)} {_percent(output)}" for output in found)
         return told, unlike(prediction, card) is True
 
@@ -89,6 +89,11 @@ class Answers:
             names = []
         of = f", made of {', '.join(names)}" if names else ""
         return f"It was trained as line {card.line} on {repo}@{commit[:SHORT]}{of}."
+
+
+def _ranked(prediction: Prediction, card: Card | None) -> list[Output]:
+    """Return the findings, the most probable first."""
+    return sorted(outputs(prediction, card), key=lambda output: -output.probability)
 
 
 def _numbers(calibrated: bool) -> str:

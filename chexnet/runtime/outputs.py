@@ -1,4 +1,4 @@
-"""What an answer says by its version's card, as the workspace shows it to a person."""
+"""What an answer says by its version's card, as people see it in a terminal and the workspace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ NEAREST = 1e-7  # To 0 and 1, as in chexnet/evaluation/calibration.py.
 
 
 class Output(Struct, frozen=True, kw_only=True):
-    """One finding: its probability and threshold, both scaled by the card's temperature, if any."""
+    """One finding; without the card's temperature its figures are not calibrated.
+
+    Probability and threshold are scaled alike: what is above a threshold stays above.
+    """
 
     label: str
     probability: float
@@ -24,10 +27,10 @@ class Output(Struct, frozen=True, kw_only=True):
 
 
 def outputs(prediction: Prediction, card: Card | None) -> list[Output]:
-    """Return the findings, the most probable first; without a card as they stand in the record."""
+    """Return the findings in the model's order; without a card as they stand in the record."""
     thresholds = card.thresholds if card else {}
     temperature = card.temperature if card else None
-    found = [
+    return [
         Output(
             label=label,
             probability=scaled(value, temperature),
@@ -36,11 +39,13 @@ def outputs(prediction: Prediction, card: Card | None) -> list[Output]:
         )
         for label, value in prediction.probabilities.items()
     ]
-    return sorted(found, key=lambda output: -output.probability)
 
 
 def scaled(probability: float, temperature: float | None) -> float:
-    """Return the probability after temperature scaling, without SciPy; as it is for None."""
+    """Return the probability after temperature scaling: its logit divided by it; as it is for None.
+
+    As chexnet/evaluation/calibration.py has it for arrays, without SciPy.
+    """
     if temperature is None:
         return probability
     within = min(max(probability, NEAREST), 1 - NEAREST)

@@ -18,13 +18,14 @@ from chexnet.inputs.base import Input
 from chexnet.inputs.canonical import CIVIDIS
 from chexnet.messages import Control, Feedback, Prediction
 from chexnet.models.card import Card
+from chexnet.runtime.outputs import outputs, unlike
 from chexnet.ui import parts
 from chexnet.ui.cards import Cards
 from chexnet.ui.cases import Case, Cases
 from chexnet.ui.films import Films
 from chexnet.ui.reading import Kind, Readings
 from chexnet.ui.transfer import Gateway
-from chexnet.ui.wording import in_words, scaled, unlike, word_scale
+from chexnet.ui.wording import in_words, word_scale
 from chexnet.ui.worklist import Worklist
 
 PALETTES = {"Cividis": CIVIDIS.tolist(), "Grey": [[0, 0, 0], [255, 255, 255]]}
@@ -42,26 +43,11 @@ def source_of(prediction: Prediction, control: Control) -> str:
 
 
 def outputs_of(prediction: Prediction, card: Card | None) -> list[dict[str, Any]]:
-    """Return one entry for each finding, in the model's order.
-
-    Probability and threshold are scaled by the card's temperature alike, so that what is above a
-    threshold stays above. Without a temperature there is no word: the number is not calibrated.
-    """
-    thresholds = card.thresholds if card else {}
-    temperature = card.temperature if card else None
-
-    def shown(value: float | None) -> float | None:
-        return value if value is None or temperature is None else scaled(value, temperature)
-
+    """Return one entry for each finding, in the model's order; words for calibrated ones only."""
+    calibrated = card is not None and card.temperature is not None
     return [
-        {
-            "label": label,
-            "probability": shown(value),
-            "threshold": shown(thresholds.get(label)),
-            "above": label in thresholds and value >= thresholds[label],
-            "word": "" if temperature is None else in_words(scaled(value, temperature)),
-        }
-        for label, value in prediction.probabilities.items()
+        {**to_builtins(output), "word": in_words(output.probability) if calibrated else ""}
+        for output in outputs(prediction, card)
     ]
 
 

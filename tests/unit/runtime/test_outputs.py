@@ -1,36 +1,48 @@
-"""What an answer says by its card is the same in the terminal and in the workspace."""
+"""What an answer says by its card."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from msgspec import structs
 
-from chexnet.messages import CHAMPION, Tensor
-from chexnet.runtime.outputs import outputs, unlike
-from chexnet.ui import wording
-from chexnet.ui.caseview import outputs_of
-from tests.unit.experiments.records import prediction
-from tests.unit.test_release import CARD
-
-SCORES = {"Effusion": 0.9, "Mass": 0.2, "Edema": 1.0}
+from chexnet.evaluation import calibration
+from chexnet.messages import CHAMPION, Prediction, Tensor
+from chexnet.runtime.outputs import outputs, scaled, unlike
+from tests.unit.experiments import records
+from tests.unit.ui.stack import a_card
 
 
-@pytest.mark.parametrize("temperature", [None, 2.0])
-def test_the_figures_are_those_of_the_workspace(temperature: float | None) -> None:
-    said = prediction("i", "p", CHAMPION, SCORES)
-    for card in (None, structs.replace(CARD, temperature=temperature)):
-        found = {output.label: output for output in outputs(said, card)}
-        assert [*found] == ["Edema", "Effusion", "Mass"]
-        for shown in outputs_of(said, card):
-            same = found[shown["label"]]
-            assert same.probability == pytest.approx(shown["probability"])
-            assert (same.threshold, same.above) == (shown["threshold"], shown["above"])
+def prediction(features: list[float] | None = None, **said: float) -> Prediction:
+    packed = None if features is None else Tensor.of(np.array(features))
+    return records.prediction("i", "p", CHAMPION, said, version=3, features=packed)
 
 
-@pytest.mark.parametrize(("feature", "far"), [(2.0, False), (4.0, True)])
-def test_an_image_is_unlike_where_the_workspace_says_so(feature: float, far: bool) -> None:
-    said = prediction("i", "p", CHAMPION, SCORES, features=Tensor.of(np.array([feature])))
-    card = structs.replace(CARD, feature_distance=3.0)
-    assert unlike(said, card) is wording.unlike(said, card) is far
-    assert unlike(said, CARD) is wording.unlike(said, CARD) is None
+def test_without_a_card_the_record_s_own_figures_are_told() -> None:
+    fast, slow = outputs(prediction(Fast=0.1, Slow=0.9), None)
+    assert (fast.label, fast.probability, fast.threshold, fast.above) == ("Fast", 0.1, None, False)
+    assert slow.probability == 0.9
+
+
+def test_a_temperature_of_two_takes_the_root_of_the_odds() -> None:
+    assert scaled(0.9, 2.0) == pytest.approx(3 / 4)  # Odds of 9 become odds of 3.
+    assert scaled(0.5, 7.0) == pytest.approx(0.5)
+
+
+def test_one_image_is_scaled_as_the_evaluation_scales_many() -> None:
+    values = np.array([0.0, 1e-9, 0.2, 0.7, 1.0])
+    by_one = [scaled(float(value), 1.7) for value in values]
+    assert by_one == pytest.approx(calibration.scaled(values, 1.7))
+
+
+def test_an_image_is_unlike_where_it_is_farther_off_than_one_in_a_hundred() -> None:
+    # Standardised (3 - 1) / 1 = 2 and (4 - 2) / 2 = 1: root of (4 + 1) / 2 = 1.58.
+    said = prediction([3.0, 4.0], Fast=0.1)
+    usual = {"feature_mean": (1.0, 2.0), "feature_std": (1.0, 2.0)}
+    assert unlike(said, a_card(feature_distance=1.5, **usual)) is True
+    assert unlike(said, a_card(feature_distance=1.6, **usual)) is False
+
+
+def test_where_nobody_can_tell_nothing_is_said() -> None:
+    assert unlike(prediction([1.0], Fast=0.1), a_card(feature_distance=None)) is None
+    assert unlike(prediction(None, Fast=0.1), a_card(feature_distance=1.0)) is None
+    assert unlike(prediction([1.0], Fast=0.1), None) is None
