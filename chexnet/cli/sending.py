@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +55,12 @@ class File:
         except (zipfile.BadZipFile, ValueError, OSError):
             return []
         return ["".join(c if c.isprintable() else "?" for c in name) for name in names]
+
+
+def shortened(paths: Sequence[str]) -> list[str]:
+    """Return paths without the folders that all of them are in."""
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    return [os.path.relpath(path, os.path.commonpath(folders)) for path in paths]
 
 
 def files_in(paths: Iterable[Path], source: Input) -> list[Path]:

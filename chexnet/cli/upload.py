@@ -83,14 +83,17 @@ def _tell(accepted: list[dict[str, Any]], refused: int, ended: dict[str, str] | 
     from rich.console import Console
     from rich.table import Table
 
+    from chexnet.cli.sending import shortened
+
     table = Table(box=None, pad_edge=False)
     table.add_column("file", overflow="fold")
     table.add_column("upload id", no_wrap=True)
     if ended is not None:
         table.add_column("most probably", no_wrap=True)
-    for entry in accepted:
+    names = shortened([entry["file"] for entry in accepted])
+    for entry, name in zip(accepted, names, strict=True):
         said = [] if ended is None else [ended.get(entry["upload_id"], "waits")]
-        table.add_row(Text(entry["file"]), entry["upload_id"], *said)
+        table.add_row(Text(name), entry["upload_id"], *said)
     if accepted:
         Console(highlight=False).print(table)
     if any(said.endswith(FAR) for said in (ended or {}).values()):

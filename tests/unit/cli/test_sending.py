@@ -20,6 +20,7 @@ from chexnet.adapters.memory import MemoryBus, MemoryStore
 from chexnet.cli.desk import Desk
 from chexnet.cli.findings import known
 from chexnet.cli.main import app
+from chexnet.cli.sending import shortened
 from chexnet.errors import BadInput, Unavailable
 from chexnet.experiments import decisions
 from chexnet.experiments.control import read
@@ -237,3 +238,19 @@ def test_a_rejected_image_is_told_with_its_reason(answering: Desk, tmp_path: Pat
     done = run("predict", tmp_path / "film.png")
     assert isinstance(done.exception, BadInput)
     assert "Received: one that can't be read. Export it again." in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("paths", "told"),
+    [
+        ([], []),
+        (["film.png"], ["film.png"]),
+        (["/ward/a/film.png"], ["film.png"]),
+        (["./a/1.png", "a/b/2.png"], ["1.png", "b/2.png"]),
+        (["/ward/five.zip/1.png", "/ward/2.png"], ["five.zip/1.png", "2.png"]),
+    ],
+)
+def test_files_are_told_without_the_folders_that_all_are_in(
+    paths: list[str], told: list[str]
+) -> None:
+    assert shortened(paths) == told
