@@ -76,15 +76,15 @@ def film(name: str, seed: int) -> File:
     return {"name": name, "mimeType": f"image/{kind.lower()}", "buffer": file.getvalue()}
 
 
-def keep_asked(asked: list[str | bytes], frame: str | bytes) -> None:
-    """Keep what asks the kernel for a thumbnail."""
-    if b'"type":"thumbnail"' in (frame.encode() if isinstance(frame, str) else frame):
-        asked.append(frame)
+def keep_asked(asked: list[bytes], frame: str | bytes) -> None:
+    """Keep the case whose thumbnail the kernel is asked for."""
+    told = frame.encode() if isinstance(frame, str) else frame
+    asked += re.findall(rb'"type":"thumbnail","id":"([^"]+)"', told)
 
 
 @pytest.mark.timeout(600)  # A busy machine needs minutes; what is asserted are ratios.
 def test_the_page_answers_while_many_files_come(page: Page, memory_lab: Lab) -> None:
-    asked: list[str | bytes] = []
+    asked: list[bytes] = []
     page.on("websocket", lambda socket: socket.on("framesent", partial(keep_asked, asked)))
     workspace = WorkspacePage(page)
     workspace.open(memory_lab.url, memory_lab.token, "memory.ipynb")
@@ -109,7 +109,9 @@ def test_the_page_answers_while_many_files_come(page: Page, memory_lab: Lab) -> 
     expect(workspace.rows.last).to_have_attribute("aria-selected", "true")
     expect(workspace.rows.last.locator(".cx-thumb")).to_have_attribute("src", re.compile("^blob:"))
     before = len(asked)
-    assert 0 < before <= MANY  # Each once at most, when it came into view.
+    # Each once, when it came into view. Not as many as files: where the bus is faster than the
+    # gateway's answer, a case is listed before it is known whose file it is.
+    assert 0 < before == len(set(asked))
     only.check()
     only.uncheck()
     page.get_by_role("listbox", name="Cases").press("Home")

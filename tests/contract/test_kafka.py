@@ -9,8 +9,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from kafka import KafkaConsumer
 
 from chexnet import topics
 from chexnet.adapters.kafka import KafkaBus, stall
@@ -153,6 +156,25 @@ def test_a_broker_that_is_away_is_a_sentence_and_leaves_no_thread_behind() -> No
     with pytest.raises(Unavailable, match=r"Kafka at 127.0.0.1:1: .* Nothing is lost.*make up"):
         bus.read([topics.UPLOADS])
     assert threading.active_count() == before
+
+
+@pytest.mark.real
+def test_what_comes_while_a_moment_is_looked_up_is_read(
+    own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(KafkaBus(own)) as bus:
+        ask = KafkaConsumer.offsets_for_times
+
+        def interrupted(consumer: KafkaConsumer, *asked: Any) -> Any:
+            found = ask(consumer, *asked)
+            bus.send(uploads(1, 2))
+            return found
+
+        bus.send(uploads(0, 1))
+        began = now() + timedelta(milliseconds=1)  # Kafka's clock has no less.
+        monkeypatch.setattr(KafkaConsumer, "offsets_for_times", interrupted)
+        with closing(bus.read([topics.UPLOADS], start=began)) as reader:
+            assert [m.headers.upload_id for m in reader.to_end()] == ["u1"]
 
 
 @pytest.fixture
