@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -81,7 +82,7 @@ def run(
     words = _announce(command, into)
     barless = "--json" in command  # It draws no bar, so that something else must move.
     shown = sys.stderr.isatty() and not barless
-    with console.status("It runs.") if barless else nullcontext():
+    with _clock() if barless else nullcontext():
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -100,6 +101,15 @@ def run(
     if into is not None:
         into.write_text(done.stdout)
     return done
+
+
+def _clock() -> Progress:
+    """Return what shows on a terminal that something runs, and for how long it has."""
+    hidden = not console.is_terminal
+    columns = (SpinnerColumn(), TimeElapsedColumn())
+    clock = Progress(*columns, console=console, transient=True, disable=hidden)
+    clock.add_task("")
+    return clock
 
 
 def _announce(command: list[str], into: Path | None = None) -> str:
