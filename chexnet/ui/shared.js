@@ -1,6 +1,7 @@
 // Who reads: asked once, remembered by this browser. Nobody verifies it, and the page says so.
 
 const REMEMBERED = "chexnet-reader";
+const NAMED = /[\p{L}\p{N}]/u; // The kernel takes no name without a letter or digit.
 
 export default {
   render({ model, el }) {
@@ -8,17 +9,15 @@ export default {
     const field = entry({ className: "cx-patient", id: "cx-reader", autocomplete: "name", required: true, maxLength: model.get("longest") });
     const begin = (name) => {
       localStorage.setItem(REMEMBERED, name);
-      go.disabled = true;
-      say(go, "Opening …");
+      el.replaceChildren(h("p", { className: "cx-known", role: "status" }, "Opening …"));
       model.send({ type: "reader", name });
     };
-    const go = h("button", { className: "cx-button cx-primary", type: "submit" }, "Begin");
     const form = h(
       "form",
-      { className: "cx-asking", onsubmit: (event) => { event.preventDefault(); if (field.value.trim()) begin(field.value.trim()); } },
+      { className: "cx-asking", onsubmit: (event) => { event.preventDefault(); if (NAMED.test(field.value)) begin(field.value.trim()); } },
       h("label", { htmlFor: "cx-reader" }, "Your name, as it goes into what you record"),
       field,
-      go,
+      h("button", { className: "cx-button cx-primary", type: "submit" }, "Begin"),
       h("p", { className: "cx-hint" }, "Several people share this page. This browser remembers the name; nobody verifies it."),
     );
     const name = h("strong");
@@ -33,7 +32,7 @@ export default {
     show();
     const before = localStorage.getItem(REMEMBERED);
     if (!model.get("reader")) {
-      if (before) begin(before);
+      if (before && NAMED.test(before)) begin(before);
       else requestAnimationFrame(() => field.focus()); // It is in the page by then.
     }
   },

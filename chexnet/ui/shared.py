@@ -23,7 +23,7 @@ def reader(said: str) -> str:
     Nobody checked it, and the record says so: two people may give the same name.
     """
     name = " ".join("".join(c if c.isprintable() else " " for c in said).split())[:LONGEST]
-    return f"{name}{UNVERIFIED}" if name else ""
+    return f"{name}{UNVERIFIED}" if any(map(str.isalnum, name)) else ""
 
 
 class Asking(anywidget.AnyWidget):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from chexnet.ui.shared import LONGEST, Shared, reader
         ("  Ada \n\x1b[31m Lovelace ", "Ada [31m Lovelace (unverified)"),
         ("x" * 1000, "x" * LONGEST + " (unverified)"),
         (" \t", ""),
+        ("-.", ""),
     ],
 )
 def test_a_name_is_recorded_as_unverified(said: str, recorded: str) -> None:
