@@ -26,6 +26,7 @@ from chexnet.models.card import Card
 from chexnet.steps.ports import Store
 
 REPO = "releases"
+TRAINED = "models-"  # How the repo of a line begins, which is its pipeline's too.
 RECORDS = "/releases"
 EVALUATED = "evaluated"  # The figures of chexnet evaluate, beside those of the card's splits.
 TREE = "/release"  # In a training line's repo.
@@ -90,7 +91,7 @@ def publish(
         BadInput: the commit holds no release.
         Refused: the version's folder holds something else.
     """
-    repo = f"models-{line}"
+    repo = f"{TRAINED}{line}"
     commit = commit or store.head(repo)
     if commit is None:
         rule = "A release must come from a line that was trained."

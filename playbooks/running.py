@@ -71,8 +71,7 @@ def play(name: str, **variables: str) -> None:
             elif kind == "PLAY":
                 console.print(f"    {what}", markup=False)
     if playing.returncode:
-        console.print("".join(said)[-TAIL:], markup=False)
-        fail(f"Stopped: {words} ended with exit code {playing.returncode}.")
+        _stop(words, playing.returncode, "".join(said)[-TAIL:])
 
 
 def run(
@@ -94,13 +93,18 @@ def run(
     if barless and sys.stderr.isatty() and not done.returncode:
         sys.stderr.write(done.stderr)  # What it warned of.
     if check and done.returncode:
-        console.print((done.stdout or "")[-TAIL:] + (done.stderr or "")[-TAIL:], markup=False)
-        fail(f"Stopped: {words} ended with exit code {done.returncode}.")
+        _stop(words, done.returncode, (done.stdout or "")[-TAIL:] + (done.stderr or "")[-TAIL:])
     if not check and done.stderr:
         console.print(done.stderr.strip(), markup=False)
     if into is not None:
         into.write_text(done.stdout)
     return done
+
+
+def _stop(words: str, code: int, said: str) -> NoReturn:
+    """End the demo by what a command said that failed."""
+    console.print(said, markup=False)
+    fail(f"Stopped: {words} ended with exit code {code}.")
 
 
 def _clock() -> Progress:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chexnet.cli.findings import words
-from chexnet.runtime.outputs import Output, outputs, unlike
+from chexnet.runtime.outputs import LIKENESS, Output, calibrated, outputs, unlike
 
 if TYPE_CHECKING:
     from chexnet.cli.desk import Desk
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 BAR = 24  # Characters of a bar.
 SHORT = 12  # Of a commit's id that people see.
-UNLIKE = (
-    "▲ This image is unlike those that the model was judged on: of them, one in a hundred is as "
-    "far off. What it says here may be wrong without looking so."
-)
-UNTOLD = "Whether this image is like those that the model knows can't be told."
 
 
 class Answers:
@@ -39,21 +34,22 @@ class Answers:
     def show(self, prediction: Prediction) -> None:
         """Print all findings of an answer, and what they rest on."""
         card, why = self._card(prediction.version)
-        calibrated = card is not None and card.temperature is not None
+        scaled = calibrated(card)
         table = Table(
             title=f"Version {prediction.version} of {prediction.model}",
             caption="Research use only: not a medical device.",
         )
         table.add_column("Finding", no_wrap=True)
-        table.add_column("Calibrated" if calibrated else "Not calibrated", justify="right")
+        table.add_column("Calibrated" if scaled else "Not calibrated", justify="right")
         table.add_column("│ threshold, ▲ at or above it", no_wrap=True)
         for output in _ranked(prediction, card):
             table.add_row(words(output.label), _percent(output), _bar(output))
         console = Console(highlight=False)
         console.print(table)
-        for told in (self._unlike(prediction, card, why), self._origin(card), _numbers(calibrated)):
+        for told in (self._unlike(prediction, card, why), self._origin(card), _numbers(scaled)):
             if told:
-                console.print(told, markup=False, style="yellow" if told == UNLIKE else None)
+                style = "yellow" if told == LIKENESS[True] else None
+                console.print(told, markup=False, style=style)
 
     def top(self, prediction: Prediction, most: int = 1) -> tuple[str, bool]:
         """Return the most probable findings in a few words, and whether the image is unlike."""
@@ -74,7 +70,7 @@ class Answers:
     def _unlike(self, prediction: Prediction, card: Card | None, why: str) -> str:
         if card is None:
             return f"Without the version's card there are no thresholds. {why}"
-        return {True: UNLIKE, False: "", None: UNTOLD}[unlike(prediction, card)]
+        return LIKENESS[unlike(prediction, card)]
 
     def _origin(self, card: Card | None) -> str:
         from chexnet.data import imports
@@ -96,8 +92,8 @@ def _ranked(prediction: Prediction, card: Card | None) -> list[Output]:
     return sorted(outputs(prediction, card), key=lambda output: -output.probability)
 
 
-def _numbers(calibrated: bool) -> str:
-    if calibrated:
+def _numbers(scaled: bool) -> str:
+    if scaled:
         return "Calibrated by the card's temperature; --json has the record, which is not."
     return "Not calibrated: compare, don't take for a chance."
 

@@ -50,7 +50,8 @@ def release(
         if image and not base:
             rule = "An image stands on a model server's. Received: no --base, and none of the site."
             raise ConfigError(f"{rule} Name it: --base tensorflow/serving:2.19.1")
-        if at.store.head(f"{lines.REPO}{line}") is None:  # A line of its own may have no release.
+        # A line of its own may have no release.
+        if at.store.head(f"{releases.TRAINED}{line}") is None:
             released = (known.line for known in releases.records(at.store).values())
             lines.check(line, {*lines.NAMES, *released})
         by = at.by()

@@ -66,6 +66,7 @@ def train(
     from chexnet.adapters.pachyderm import PachydermPipelines, PachydermStore
     from chexnet.inputs.base import load
     from chexnet.pipelines import lines
+    from chexnet.release import TRAINED
     from chexnet.settings import Settings
     from chexnet.training import initial
     from chexnet.training.params import Params
@@ -76,7 +77,7 @@ def train(
     if not here:
         lines.check(line, lines.trained(pipelines))
     if job:
-        opened = pipelines.job(f"models-{line}", job)
+        opened = pipelines.job(f"{TRAINED}{line}", job)
     else:
         params = Params(
             config=config, model=model, quick=quick, epochs=epochs, weights=weights is not None

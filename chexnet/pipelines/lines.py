@@ -13,14 +13,14 @@ from chexnet.errors import NotFound, Refused
 from chexnet.models import card as cards
 from chexnet.models.card import Card
 from chexnet.pipelines import specs
+from chexnet.release import TRAINED
 from chexnet.steps.ports import Store
 from chexnet.training import initial
 from chexnet.training.params import PARAMS, Params
 
 DATASET = "dataset"
 RELEASE = "/release"
-REPO = "models-"  # How the repo of a line begins, which is its pipeline's too.
-NAMES = tuple(name.removeprefix(REPO) for name in specs.NAMES if name.startswith(REPO))
+NAMES = tuple(name.removeprefix(TRAINED) for name in specs.NAMES if name.startswith(TRAINED))
 
 
 class Trained(Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ def check(line: str, known: Iterable[str]) -> None:
 def trained(pipelines: PachydermPipelines) -> list[str]:
     """Return the lines that a pipeline trains."""
     names = (pipeline.name for pipeline in pipelines.every())
-    return [name.removeprefix(REPO) for name in names if name.startswith(REPO)]
+    return [name.removeprefix(TRAINED) for name in names if name.startswith(TRAINED)]
 
 
 def start(
@@ -76,14 +76,14 @@ def start(
     if weights is not None:
         files[f"/{initial.FILE}"] = weights.read_bytes()
     opened = pipelines.move({(repo, f"training-{line}"): commit}, {f"params-{line}": files})
-    return pipelines.job(f"{REPO}{line}", opened)
+    return pipelines.job(f"{TRAINED}{line}", opened)
 
 
 def own(line: str) -> str:
     """Return the repo of a line that no job trains; raise Refused if a pipeline has it."""
-    repo = f"{REPO}{line}"
+    repo = f"{TRAINED}{line}"
     if line in NAMES:
-        taken = ", ".join(f"{REPO}{name}" for name in NAMES)
+        taken = ", ".join(f"{TRAINED}{name}" for name in NAMES)
         rule = "A model that no job made must have a line of its own;"
         raise Refused(f"{rule} pipelines write {taken}. Received: {line!r}. Call it otherwise.")
     return repo

@@ -17,12 +17,11 @@ from chexnet.errors import ChexnetError
 from chexnet.inputs.base import load
 from chexnet.messages import decode_json
 from chexnet.pipelines import pfs
+from chexnet.release import TRAINED
 from chexnet.settings import Settings
 from chexnet.training import initial
 from chexnet.training.params import PARAMS, Params
 from chexnet.training.progress import WARNING, Log
-
-LINES = "models-"  # A line's pipeline is called by it.
 
 
 def main() -> int:
@@ -33,7 +32,7 @@ def main() -> int:
     settings = Settings()
     params = decode_json((pfs.path("params") / PARAMS).read_bytes(), Params)
     recipe = params.recipe()
-    line = os.environ["PACH_PIPELINE_NAME"].removeprefix(LINES)
+    line = os.environ["PACH_PIPELINE_NAME"].removeprefix(TRAINED)
     from chexnet.training.run import run  # TensorFlow takes seconds: a wrong recipe fails first.
 
     if params.weights:

@@ -15,6 +15,7 @@ from chexnet.data.dataset import INDEX
 from chexnet.errors import NotFound
 from chexnet.messages import Prediction, Release
 from chexnet.models import card as cards
+from chexnet.release import TRAINED
 from chexnet.runtime import archived
 from chexnet.steps import archive
 from chexnet.steps.ports import Store
@@ -115,7 +116,7 @@ def _forward(store: Store, model: str, repo: str, name: str) -> tuple[Node, ...]
 def _kind(repo: str) -> str:
     if repo == DATASET:
         return "dataset"
-    return "training" if repo.startswith("models-") else "commit"
+    return "training" if repo.startswith(TRAINED) else "commit"
 
 
 def _known(store: Store, repo: str, name: str) -> dict[str, Any]:

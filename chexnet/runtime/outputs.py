@@ -11,6 +11,12 @@ from chexnet.evaluation.drift import distances
 from chexnet.messages import Prediction
 from chexnet.models.card import Card
 
+LIKENESS = {  # What is told of `unlike`.
+    True: "▲ This image is unlike those that the model was judged on: of them, one in a hundred is "
+    "as far off. What it says here may be wrong without looking so.",
+    False: "",
+    None: "Whether this image is like those that the model knows can't be told.",
+}
 NEAREST = 1e-7  # To 0 and 1, as in chexnet/evaluation/calibration.py.
 
 
@@ -39,6 +45,11 @@ def outputs(prediction: Prediction, card: Card | None) -> list[Output]:
         )
         for label, value in prediction.probabilities.items()
     ]
+
+
+def calibrated(card: Card | None) -> bool:
+    """Return whether the outputs of the card's version are scaled."""
+    return card is not None and card.temperature is not None
 
 
 def scaled(probability: float, temperature: float | None) -> float:

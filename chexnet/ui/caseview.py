@@ -18,7 +18,7 @@ from chexnet.inputs.base import Input
 from chexnet.inputs.canonical import CIVIDIS
 from chexnet.messages import Control, Feedback, Prediction
 from chexnet.models.card import Card
-from chexnet.runtime.outputs import outputs, unlike
+from chexnet.runtime.outputs import LIKENESS, calibrated, outputs, unlike
 from chexnet.ui import parts
 from chexnet.ui.cards import Cards
 from chexnet.ui.cases import Case, Cases
@@ -44,9 +44,9 @@ def source_of(prediction: Prediction, control: Control) -> str:
 
 def outputs_of(prediction: Prediction, card: Card | None) -> list[dict[str, Any]]:
     """Return one entry for each finding, in the model's order; words for calibrated ones only."""
-    calibrated = card is not None and card.temperature is not None
+    worded = calibrated(card)
     return [
-        {**to_builtins(output), "word": in_words(output.probability) if calibrated else ""}
+        {**to_builtins(output), "word": in_words(output.probability) if worded else ""}
         for output in outputs(prediction, card)
     ]
 
@@ -172,6 +172,7 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
         self._readings.show(case)
         blinded, assisted = self._readings.of(case)
         card = self._cards.of(case.prediction.version)
+        far = unlike(case.prediction, card)
         maps = case.prediction.cam is not None
         mapped = self._mapped_of(case.prediction) if maps else ""
         return view | {
@@ -180,8 +181,9 @@ class CaseView(anywidget.AnyWidget):  # type: ignore[misc]
             "maps": maps,
             "mapped": mapped,
             "heat": heat_of(case.prediction, mapped),
-            "scale": word_scale() if card is not None and card.temperature is not None else "",
-            "unlike": unlike(case.prediction, card),
+            "scale": word_scale() if calibrated(card) else "",
+            "unlike": far,
+            "likeness": LIKENESS[far],
             "reading": said_of(blinded),
             "comment": said_of(assisted),
             "note": note_of(blinded, assisted),

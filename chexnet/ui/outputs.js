@@ -1,9 +1,6 @@
 // The model's output: a bar for each finding, its threshold, and what the reader said.
 
 const MARKS = { present: "+", absent: "−", unsure: "?", [NOT]: "" };
-const UNLIKE =
-  "▲ This image is unlike those that the model was judged on: of them, one in a hundred is as far off. " +
-  "What it says here may be wrong without looking so.";
 
 function bar({ label, probability, threshold, above, word }, view, pick) {
   const percent = `${(100 * probability).toFixed(probability < 0.1 ? 1 : 0)} %`;
@@ -39,9 +36,9 @@ function bar({ label, probability, threshold, above, word }, view, pick) {
 function outputs(view, pick) {
   const hint = (text) => h("p", { className: "cx-hint" }, text);
   const told = [];
-  if (view.unlike) told.push(h("p", { className: "cx-problem cx-unlike", role: "status" }, UNLIKE));
+  if (view.unlike) told.push(h("p", { className: "cx-problem cx-unlike", role: "status" }, view.likeness));
   if (view.cardless) told.push(hint(`Without the version's card there are no thresholds. ${view.cardless}`));
-  else if (view.unlike === null) told.push(hint("Whether this image is like those that the model knows can't be told."));
+  else if (view.unlike === null) told.push(hint(view.likeness));
   const key = h(
     "p",
     { className: "cx-hint cx-key" },

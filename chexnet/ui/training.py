@@ -10,6 +10,7 @@ from chexnet.adapters.pachyderm.jobs import Job, LogLine, Pipeline
 from chexnet.errors import ChexnetError, ConfigError
 from chexnet.models import card as cards
 from chexnet.pipelines import specs
+from chexnet.release import TRAINED
 from chexnet.runtime import archived, dag, drawing
 from chexnet.runtime.lineage import RUN
 from chexnet.settings import Settings
@@ -18,7 +19,7 @@ from chexnet.ui import parts
 from chexnet.ui.page import Act, Look, Page
 from chexnet.ui.wiring import Wiring
 
-LINES = tuple(name for name in specs.NAMES if name.startswith("models-"))
+LINES = tuple(name for name in specs.NAMES if name.startswith(TRAINED))
 RUNS = 5  # Of each line, the newest.
 JOBS = 12  # The newest of all, and TRAININGS of each line, which many others would push out.
 TRAININGS = 3
@@ -98,7 +99,7 @@ class Training(Page):
             return {}
         return {
             "name": f"{repo}@{commit}",
-            "line": repo.removeprefix("models-"),
+            "line": repo.removeprefix(TRAINED),
             "config": run.get("config", ""),
             "network": card.network,
             "dataset": card.dataset,
